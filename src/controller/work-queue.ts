@@ -1,0 +1,226 @@
+/**
+ * Which key to reconcile next. The rules are those of controller-runtime's priority queue: one entry per key
+ * however often it is added, never two workers on one key, an add while the key is worked on is served afterwards.
+ */
+import { backoffMs } from './backoff.ts';
+import type { Clock } from './clock.ts';
+import { Heap, type HeapItem } from './heap.ts';
+
+/** For keys of the initial list, so that changes made by users overtake the backlog of a start. */
+export const backlogPriority = -100;
+
+export interface AddOptions {
+  /** Higher goes first; 0 by default. A key that is added again keeps the higher priority. */
+  priority?: number;
+  /** Not before this time has passed; at once by default. A key that is added again keeps the earlier time. */
+  afterMs?: number;
+}
+
+/** A key that was handed out: `done(key)` must follow. */
+export interface WorkItem<Key> {
+  key: Key;
+  priority: number;
+}
+
+/** Told of what happens, for the metrics that client-go calls `workqueue_*`. */
+export interface QueueObserver {
+  /** An entry became ready: adds_total. */
+  onAdd(): void;
+  /** An entry was added with a delay: retries_total. */
+  onRetry(): void;
+  /** An entry was handed out after it had been ready for this long: queue_duration_seconds. */
+  onGet(waitedSeconds: number): void;
+  /** A worker is done with an entry: work_duration_seconds. */
+  onDone(workedSeconds: number): void;
+}
+
+export interface WorkQueueOptions {
+  clock: Clock;
+  /** From 0 up to, but not including, 1. */
+  random: () => number;
+  observer?: QueueObserver;
+}
+
+interface Entry<Key> extends HeapItem {
+  readonly key: Key;
+  priority: number;
+  /** On the monotonic clock. */
+  dueAtMs: number;
+  /** First in, first out among equals. */
+  order: number;
+  /** Where the entry is; none while a worker has the key. */
+  heap?: Heap<Entry<Key>> | undefined;
+}
+
+type Waiter<Key> = (item: WorkItem<Key> | undefined) => void;
+
+export class WorkQueue<Key extends string> {
+  readonly #clock: Clock;
+  readonly #random: () => number;
+  readonly #observer: QueueObserver | undefined;
+
+  readonly #entries = new Map<Key, Entry<Key>>();
+  readonly #ready = new Heap<Entry<Key>>(
+    (a, b) => a.priority > b.priority || (a.priority === b.priority && a.order < b.order),
+  );
+  readonly #delayed = new Heap<Entry<Key>>(
+    (a, b) => a.dueAtMs < b.dueAtMs || (a.dueAtMs === b.dueAtMs && a.order < b.order),
+  );
+  /** Keys that workers have, and since when. */
+  readonly #processing = new Map<Key, number>();
+  readonly #failures = new Map<Key, number>();
+  readonly #waiters: Waiter<Key>[] = [];
+
+  #nextOrder = 0;
+  #isDispatchScheduled = false;
+  #isShutDown = false;
+  #alarm: { atMs: number; cancel: () => void } | undefined;
+
+  constructor({ clock, random, observer }: WorkQueueOptions) {
+    this.#clock = clock;
+    this.#random = random;
+    this.#observer = observer;
+  }
+
+  /** Adds a key, or brings forward the entry that it has. Without effect after `shutDown`. */
+  add(key: Key, { priority = 0, afterMs = 0 }: AddOptions = {}): void {
+    if (this.#isShutDown) return;
+    if (afterMs > 0) this.#observer?.onRetry();
+
+    const dueAtMs = this.#clock.monotonic() + afterMs;
+    const entry = this.#entries.get(key);
+    if (!entry) return this.#insert(key, priority, dueAtMs);
+
+    const isRaised = priority > entry.priority;
+    const isSooner = dueAtMs < entry.dueAtMs;
+    if (!isRaised && !isSooner) return;
+    entry.heap?.remove(entry);
+    entry.priority = Math.max(priority, entry.priority);
+    entry.dueAtMs = Math.min(dueAtMs, entry.dueAtMs);
+    this.#place(entry);
+  }
+
+  /** Adds a key that failed, after a delay that grows with every failure since `forget`. Returns the delay in milliseconds. */
+  addRateLimited(key: Key, options: { priority?: number } = {}): number {
+    const failures = (this.#failures.get(key) ?? 0) + 1;
+    this.#failures.set(key, failures);
+    const afterMs = backoffMs(failures, this.#random());
+    this.add(key, { ...options, afterMs });
+    return afterMs;
+  }
+
+  /** Ends the count of a key's failures. */
+  forget(key: Key): void {
+    this.#failures.delete(key);
+  }
+
+  /** The next key, as soon as there is one; undefined once the queue is shut down. */
+  get(): Promise<WorkItem<Key> | undefined> {
+    if (this.#isShutDown) return Promise.resolve(undefined);
+    return new Promise((resolve) => {
+      this.#waiters.push(resolve);
+      this.#scheduleDispatch();
+    });
+  }
+
+  /** Gives back a key that `get` handed out. If it was added meanwhile, it can be handed out again. */
+  done(key: Key): void {
+    const sinceMs = this.#processing.get(key);
+    if (sinceMs === undefined) throw new Error(`Cannot give back key "${key}": no worker has it`);
+    this.#processing.delete(key);
+    this.#observer?.onDone((this.#clock.monotonic() - sinceMs) / 1000);
+    const entry = this.#entries.get(key);
+    if (entry) this.#place(entry);
+  }
+
+  /** Drops what waits and ends every `get`. Keys that workers have are still to be given back. */
+  shutDown(): void {
+    this.#isShutDown = true;
+    this.#alarm?.cancel();
+    this.#entries.clear();
+    this.#ready.clear();
+    this.#delayed.clear();
+    for (const resolve of this.#waiters.splice(0)) resolve(undefined);
+  }
+
+  /** How many entries are ready, by priority: workqueue_depth. Counted when asked. */
+  depths(): Map<number, number> {
+    const depths = new Map<number, number>();
+    for (const { priority } of this.#ready.values()) depths.set(priority, (depths.get(priority) ?? 0) + 1);
+    return depths;
+  }
+
+  /** For how long workers have had the keys that they have, in seconds: unfinished_work_seconds is the sum. */
+  unfinishedSeconds(): number[] {
+    const nowMs = this.#clock.monotonic();
+    return Array.from(this.#processing.values(), (sinceMs) => (nowMs - sinceMs) / 1000);
+  }
+
+  #insert(key: Key, priority: number, dueAtMs: number): void {
+    const entry: Entry<Key> = { key, priority, dueAtMs, order: 0, heapIndex: 0 };
+    this.#entries.set(key, entry);
+    this.#place(entry);
+  }
+
+  #place(entry: Entry<Key>): void {
+    entry.order = this.#nextOrder++;
+    if (this.#processing.has(entry.key)) return;
+    if (entry.dueAtMs > this.#clock.monotonic()) {
+      entry.heap = this.#delayed;
+      this.#delayed.push(entry);
+      this.#setAlarm();
+      return;
+    }
+    if (entry.heap !== this.#ready) this.#observer?.onAdd();
+    entry.heap = this.#ready;
+    this.#ready.push(entry);
+    this.#scheduleDispatch();
+  }
+
+  /** One timer for all delayed entries: for the one that is due first. */
+  #setAlarm(): void {
+    const first = this.#delayed.first();
+    if (!first || (this.#alarm && this.#alarm.atMs <= first.dueAtMs)) return;
+    this.#alarm?.cancel();
+    const delayMs = first.dueAtMs - this.#clock.monotonic();
+    this.#alarm = { atMs: first.dueAtMs, cancel: this.#clock.setTimeout(() => this.#onAlarm(), delayMs) };
+  }
+
+  #onAlarm(): void {
+    this.#alarm = undefined;
+    const nowMs = this.#clock.monotonic();
+    for (let entry = this.#delayed.first(); entry && entry.dueAtMs <= nowMs; entry = this.#delayed.first()) {
+      this.#delayed.remove(entry);
+      this.#place(entry);
+    }
+    this.#setAlarm();
+  }
+
+  /**
+   * Work is handed out after the events at hand, not within `add`: a burst of events about one key is one visit,
+   * and reconciles that find nothing to do cannot keep the process from its input and output.
+   */
+  #scheduleDispatch(): void {
+    if (this.#isDispatchScheduled || this.#ready.size === 0 || this.#waiters.length === 0) return;
+    this.#isDispatchScheduled = true;
+    this.#clock.setImmediate(() => this.#dispatch());
+  }
+
+  #dispatch(): void {
+    this.#isDispatchScheduled = false;
+    for (let entry = this.#ready.first(); entry; entry = this.#ready.first()) {
+      const waiter = this.#waiters.shift();
+      if (!waiter) return;
+      waiter(this.#handOut(entry));
+    }
+  }
+
+  #handOut(entry: Entry<Key>): WorkItem<Key> {
+    const nowMs = this.#clock.monotonic();
+    this.#ready.remove(entry);
+    this.#entries.delete(entry.key);
+    this.#processing.set(entry.key, nowMs);
+    this.#observer?.onGet((nowMs - entry.dueAtMs) / 1000);
+    return { key: entry.key, priority: entry.priority };
+  }
+}

@@ -1,0 +1,126 @@
+import type { ObjectKey } from '../api/object-key.ts';
+
+/** What the store must know of an object; everything else is the projection's own business. */
+export interface Stored {
+  key: ObjectKey;
+  uid: string;
+  resourceVersion: string;
+}
+
+/** Called with the object before and after a change; `undefined` means that it did not exist. */
+export type ChangeListener<T> = (before: T | undefined, after: T | undefined) => void;
+
+/**
+ * The last known state of one kind, as small projections of the objects, by key and by one index.
+ *
+ * A change is told once and in order. An object that was deleted and created anew under its name is told as two changes, so that nobody
+ * takes one for the other.
+ */
+export class Store<T extends Stored> {
+  readonly #items = new Map<ObjectKey, T>();
+  readonly #index = new Map<string, Map<ObjectKey, T>>();
+  readonly #indexBy: (item: T) => string | undefined;
+  readonly #onChange: ChangeListener<T>;
+
+  constructor(onChange: ChangeListener<T>, indexBy: (item: T) => string | undefined = () => undefined) {
+    this.#onChange = onChange;
+    this.#indexBy = indexBy;
+  }
+
+  get size(): number {
+    return this.#items.size;
+  }
+
+  get(key: ObjectKey): T | undefined {
+    return this.#items.get(key);
+  }
+
+  values(): IterableIterator<T> {
+    return this.#items.values();
+  }
+
+  /** All objects with this index value, in no particular order. */
+  indexed(value: string): T[] {
+    return [...(this.#index.get(value)?.values() ?? [])];
+  }
+
+  /**
+   * Takes in an object as a watch or the answer to a write has shown it. Older news than what is stored is dropped: the
+   * answer to a write may overtake the watch. (Resource versions of one kind are comparable integers, guaranteed since
+   * Kubernetes 1.35 and true before.)
+   */
+  upsert(item: T): void {
+    const before = this.#items.get(item.key);
+    if (before && !isNewer(item.resourceVersion, before.resourceVersion)) return;
+    if (before && before.uid !== item.uid) {
+      this.#drop(before);
+      this.#onChange(before, undefined);
+      this.#put(item);
+      this.#onChange(undefined, item);
+      return;
+    }
+    if (before) this.#drop(before);
+    this.#put(item);
+    this.#onChange(before, item);
+  }
+
+  /**
+   * Corrects the stored object by what a write of our own has made certain, until the watch shows it. The resource version stays
+   * that of the last observation, so that no news is taken for old.
+   */
+  amend(key: ObjectKey, uid: string, change: Partial<T>): void {
+    const before = this.#items.get(key);
+    if (before?.uid !== uid) return;
+    this.#drop(before);
+    this.#put({ ...before, ...change });
+  }
+
+  /** Forgets the object, unless the one that is stored is a later incarnation. */
+  remove(item: T): void {
+    const before = this.#items.get(item.key);
+    if (!before || before.uid !== item.uid) return;
+    this.#drop(before);
+    this.#onChange(before, undefined);
+  }
+
+  /**
+   * Replaces everything by a fresh list, which is the truth even if its versions are lower (a restored etcd).
+   * What the list lacks is told as deleted.
+   */
+  replace(items: Iterable<T>): void {
+    const gone = new Map(this.#items);
+    for (const item of items) {
+      const before = gone.get(item.key);
+      gone.delete(item.key);
+      if (before?.resourceVersion === item.resourceVersion && before.uid === item.uid) continue;
+      if (before) this.#drop(before);
+      if (before && before.uid !== item.uid) this.#onChange(before, undefined);
+      this.#put(item);
+      this.#onChange(before?.uid === item.uid ? before : undefined, item);
+    }
+    for (const item of gone.values()) this.remove(item);
+  }
+
+  #put(item: T): void {
+    this.#items.set(item.key, item);
+    const value = this.#indexBy(item);
+    if (value === undefined) return;
+    const entries = this.#index.get(value) ?? new Map<ObjectKey, T>();
+    this.#index.set(value, entries.set(item.key, item));
+  }
+
+  #drop(item: T): void {
+    this.#items.delete(item.key);
+    const value = this.#indexBy(item);
+    if (value === undefined) return;
+    const entries = this.#index.get(value);
+    entries?.delete(item.key);
+    if (entries?.size === 0) this.#index.delete(value);
+  }
+}
+
+/** Compares two resource versions as the integers that they are, without losing digits beyond 2^53. */
+function isNewer(candidate: string, stored: string): boolean {
+  if (candidate.length !== stored.length) return candidate.length > stored.length;
+  return candidate > stored;
+}

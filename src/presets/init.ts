@@ -1,0 +1,139 @@
+// The first process of a daemon's container: a shell script, because a shell is what every image of Clarive has.
+
+/**
+ * What the init does when the container is to stop:
+ * - `terminate`: TERM to all processes.
+ * - `drain-term`, `drain-usr1`: TERM or USR1 to the daemon alone, so that the jobs it started can end; when the drain
+ *   time is over, TERM to all processes that are left.
+ *
+ * In the drain modes a daemon that ends with exit code 0 while its jobs run is started again beside them. If it fails,
+ * the init waits for the jobs, up to the drain time, and then ends with the daemon's exit code: a failure that shows a
+ * little later costs less than running deployments that are killed half-way.
+ */
+export type InitMode = 'terminate' | 'drain-term' | 'drain-usr1';
+
+/**
+ * POSIX shell script that runs a daemon as process 1 of its container, to be run as
+ * `sh -c <script> clarive-init <mode> <drain seconds> -- <command line of the daemon>`.
+ *
+ * Exit code: the daemon's own, or 128 + n if signal n ended it. After a stop: 0 if that signal was the init's, 143 if
+ * the drain time was over before the jobs were. 64: not process 1, or an unknown mode.
+ *
+ * The kubelet replaces `$(NAME)` and `$$` in a container's command, so the script has neither.
+ */
+export const initScript = String.raw`mode=$1 drain_seconds=$2
+shift 3
+log() { echo "clarive-init: $*" >&2; }
+
+# Elsewhere, a signal to all processes would hit strangers.
+read -r own_pid _ </proc/self/stat
+[ "$own_pid" -eq 1 ] || { log "must be process 1 of a container, not $own_pid"; exit 64; }
+case $mode in
+  terminate | drain-term) stop_signal=TERM ;;
+  drain-usr1) stop_signal=USR1 ;;
+  *) log "unknown mode '$mode'"; exit 64 ;;
+esac
+
+# Sets now: whole seconds since boot, because the wall clock may be set.
+read_now() { IFS=. read -r now _ </proc/uptime; }
+
+# Sets pid, state and parent from the file /proc/<pid>/status; fails if the process is gone.
+inspect() {
+  while read -r name value _; do
+    case $name in
+      State:) state=$value ;;
+      Pid:) pid=$value ;;
+      PPid:) parent=$value; return 0 ;;
+    esac
+  done 2>/dev/null <"$1"
+  return 1
+}
+
+# Sets live: how many other processes there are, without zombies and without what kubectl exec and probes started: their
+# first ancestor has parent 0. Sets daemon: the child of the wrapper, which is process $!, else the wrapper itself.
+count_live() {
+  live=0 daemon=
+  for status in /proc/[0-9]*/status; do
+    inspect "$status" && [ "$pid" -ne 1 ] && [ "$state" != Z ] || continue
+    if [ "$parent" = "$!" ] || { [ "$pid" = "$!" ] && [ -z "$daemon" ]; }; then daemon=$pid; fi
+    while [ "$parent" -gt 1 ] && inspect "/proc/$parent/status"; do :; done
+    [ "$parent" -eq 0 ] || live=$((live + 1))
+  done
+}
+
+# Looks twice: a process that ended during the first look may have left a child.
+any_live() {
+  count_live
+  [ "$live" -gt 0 ] || count_live
+  [ "$live" -gt 0 ]
+}
+
+# Signals the daemon as soon as it is there, and again only if it is another process. The wrapper is left alone, unless
+# it has had no child for five seconds: then it became the daemon itself, by exec.
+signal_daemon() {
+  case $daemon in '' | "$signalled") return ;; esac
+  if [ "$daemon" = "$!" ]; then [ -z "$signalled" ] && [ "$now" -ge $((started + 5)) ] || return; fi
+  signalled=$daemon
+  kill -s "$stop_signal" "$daemon"
+}
+
+# Waits until no other process is left; fails after $1 seconds. Calls $2 before each pause.
+await_end() {
+  read_now
+  deadline=$((now + $1)) pause=0.1
+  while any_live; do
+    [ "$now" -lt "$deadline" ] || return 1
+    $2
+    sleep "$pause" 2>/dev/null || sleep 1
+    pause=1
+    read_now
+  done
+}
+
+# TERM to all processes, then waits up to $1 seconds. KILL is the kubelet's, at the end of the grace period.
+terminate() {
+  kill -s TERM -- -1 2>/dev/null
+  await_end "$1"
+}
+
+# Ends the script, so that no signal is lost between two commands of the loop below.
+stop() {
+  trap : TERM INT QUIT
+  if [ "$mode" = terminate ]; then
+    terminate 1000000
+  else
+    log "stopping; running jobs have $drain_seconds seconds to end"
+    await_end "$drain_seconds" signal_daemon || {
+      log "out of time; terminating $live processes"
+      terminate 1000000
+      exit 143
+    }
+  fi
+  [ -z "$started" ] || wait "$!"
+  result=$?
+  [ "$result" -eq 127 ] || code=$result
+  case $stop_signal$code in TERM143 | USR1138) code=0 ;; esac
+  exit "$code"
+}
+
+code=0 started= signalled=
+# Background processes of a shell ignore INT, so all three go on as TERM or USR1.
+trap stop TERM INT QUIT
+while :; do
+  "$@" &
+  read_now
+  started=$now
+  wait "$!"
+  code=$?
+  [ "$mode" != terminate ] && any_live || break
+  if [ "$code" -ne 0 ]; then
+    log "the daemon failed with exit code $code; its jobs have $drain_seconds seconds to end"
+    await_end "$drain_seconds"
+    break
+  fi
+  log "the daemon ended with exit code 0; starting it again beside $live processes"
+  sleep 1
+done
+any_live && terminate 10
+exit "$code"
+`;

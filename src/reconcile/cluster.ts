@@ -1,0 +1,20 @@
+import type { ClariveDaemon, ClariveDaemonStatus } from '../api/clarive-daemon.ts';
+import type { ObjectKey } from '../api/object-key.ts';
+import type { Rendered } from '../desired/deployment.ts';
+import type { ObservedDeployment, ObservedPod } from '../status/observed.ts';
+
+/**
+ * The cluster as the story sees it. Reads answer at once from what the watches have shown; a write returns when the API server
+ * has taken it, and the next read already shows it. A refused write throws `RefusedError`.
+ */
+export interface Cluster {
+  daemon(key: ObjectKey): ClariveDaemon | undefined;
+  /** The Deployment of the daemon's name that carries our labels, whoever owns it. */
+  child(key: ObjectKey): ObservedDeployment | undefined;
+  pods(key: ObjectKey): ObservedPod[];
+
+  createChild(desired: Rendered): Promise<void>;
+  applyChild(child: ObservedDeployment, desired: Rendered): Promise<void>;
+  scaleChild(child: ObservedDeployment, replicas: number): Promise<void>;
+  writeStatus(daemon: ClariveDaemon, status: ClariveDaemonStatus): Promise<void>;
+}
