@@ -16,7 +16,7 @@ export interface Condition {
 }
 
 /** What a reason says about the conditions Ready, Reconciling and Stalled. */
-export interface ReasonMeaning {
+interface ReasonMeaning {
   /** True: the daemon is as its spec wants it, running or stopped. */
   ready: 'True' | 'False';
   /**
