@@ -27,8 +27,8 @@ export interface ControllerOptions<Key extends string> {
    * twice at once for one key. The signal fires when the controller can't wait any longer.
    */
   reconcile: (key: Key, signal: AbortSignal) => Promise<Result>;
-  /** Whether trying again is useless until something changes. */
-  isTerminal: (error: unknown) => boolean;
+  /** Whether trying again is useless until something changes; by default every failure is tried again. */
+  isTerminal?: (error: unknown) => boolean;
   logger: Logger;
   clock: Clock;
   /** From 0 up to, but not including, 1. */
@@ -103,7 +103,7 @@ export class Controller<Key extends string> {
 
   #onError({ key, priority }: WorkItem<Key>, error: unknown): Outcome {
     const { isTerminal, logger } = this.#options;
-    if (isTerminal(error)) {
+    if (isTerminal?.(error)) {
       this.queue.forget(key);
       logger.error({ key, err: error }, 'Reconcile failed, waiting for a change');
       return 'terminal_error';

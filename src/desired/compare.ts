@@ -28,8 +28,10 @@ export function covers(actual: unknown, desired: unknown, field = ''): boolean {
   if (desired === undefined || desired === null) return true;
   if (Array.isArray(desired)) return coversList(actual ?? [], desired, field);
   if (isObject(desired)) return coversObject(actual ?? absent(field), desired, field);
-  if (actual === undefined) return desired === '' || desired === 0 || desired === false;
-  return actual === desired || (quantities.has(field) && isSameQuantity(actual, desired));
+  if (quantities.has(field)) return isSameQuantity(actual, desired);
+  if (actual === desired) return true;
+  const isZero = desired === '' || desired === 0 || desired === false;
+  return isZero && (actual === undefined || defaultedFields.has(field));
 }
 
 function coversList(actual: unknown, desired: unknown[], field: string): boolean {
@@ -62,6 +64,23 @@ function isEmpty(value: unknown): boolean {
 function absent(field: string): Fields | undefined {
   return field === 'labelSelector' || field === 'namespaceSelector' ? undefined : {};
 }
+
+/** Fields in which zero or an empty string asks for the API server's default, which it then stores. */
+const defaultedFields = new Set([
+  'apiVersion',
+  'dnsPolicy',
+  'failureThreshold',
+  'imagePullPolicy',
+  'path',
+  'periodSeconds',
+  'protocol',
+  'schedulerName',
+  'scheme',
+  'successThreshold',
+  'terminationMessagePath',
+  'terminationMessagePolicy',
+  'timeoutSeconds',
+]);
 
 /** Fields whose values are quantities, and maps of them. */
 const quantities = new Set(['quantity', 'sizeLimit', 'divisor']);

@@ -8,7 +8,6 @@
 const mergeKeys: Readonly<Record<string, readonly string[]>> = {
   containers: ['name'],
   initContainers: ['name'],
-  ephemeralContainers: ['name'],
   env: ['name'],
   ports: ['containerPort', 'protocol'],
   volumeMounts: ['mountPath'],
@@ -61,8 +60,8 @@ export function isProbe(field: string): boolean {
 /** A function that tells the elements of this list apart; undefined where the list is atomic. */
 export function identityIn(field: string): ((element: Fields) => string) | undefined {
   const keys = Object.hasOwn(mergeKeys, field) ? mergeKeys[field] : undefined;
-  return keys && ((element) => keys.map((key) => element[key] ?? defaults[key]).join(' '));
+  return keys && ((element) => keys.map((key) => element[key] || defaults[key]).join(' '));
 }
 
-/** The API server's defaults of fields that identify an element. */
+/** What the API server makes of an absent or empty field that identifies an element. */
 const defaults: Fields = { protocol: 'TCP' };

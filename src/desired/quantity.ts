@@ -2,9 +2,7 @@
 
 /** Whether two quantities say the same amount, such as `1000m` and `1`. False where one of them is no quantity. */
 export function isSameQuantity(one: unknown, other: unknown): boolean {
-  const [amount, otherAmount] = [amountOf(one), amountOf(other)];
-  // Both spellings are decimal, and 15 digits are what a number keeps of one.
-  return amount.toPrecision(15) === otherAmount.toPrecision(15) && !Number.isNaN(amount);
+  return thousandthsOf(one) === thousandthsOf(other);
 }
 
 const pattern = /^([+-]?[\d.]+(?:[eE][+-]?\d+)?)(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$/;
@@ -12,10 +10,12 @@ const pattern = /^([+-]?[\d.]+(?:[eE][+-]?\d+)?)(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|P
 const decimal = 'num kMGTPE';
 const binary = 'KMGTPE';
 
-function amountOf(quantity: unknown): number {
+/** The API server rounds up to thousandths. NaN, which equals nothing, for what is no quantity. */
+function thousandthsOf(quantity: unknown): number {
   const [, number, suffix = ' '] = pattern.exec(String(quantity)) ?? [];
   const factor = suffix.endsWith('i')
-    ? 1024 ** (binary.indexOf(suffix.charAt(0)) + 1)
-    : 1000 ** (decimal.indexOf(suffix) - 3);
-  return Number(number) * factor;
+    ? 1000 * 1024 ** (binary.indexOf(suffix.charAt(0)) + 1)
+    : 1000 ** (decimal.indexOf(suffix) - decimal.indexOf('m'));
+  const thousandths = Number(number) * factor;
+  return Math.ceil(Number(thousandths.toPrecision(15))); // without what binary fractions add
 }
