@@ -16,8 +16,8 @@ export type InitMode = 'terminate' | 'drain-term' | 'drain-usr1';
  * POSIX shell script that runs a daemon as process 1 of its container, to be run as
  * `sh -c <script> clarive-init <mode> <drain seconds> -- <command line of the daemon>`.
  *
- * Exit code: the daemon's own, or 128 + n if signal n ended it. After a stop: 0 if that signal was the init's, 143 if
- * the drain time was over before the jobs were. 64: not process 1, or an unknown mode.
+ * Exit code: the daemon's own, or 128 + n if signal n ended it. After a stop: 0, however the daemon took the signal, or
+ * 143 if the drain time was over before the jobs were. 64: not process 1, or an unknown mode.
  *
  * The kubelet replaces `$(NAME)` and `$$` in a container's command, so the script has neither.
  */
@@ -68,24 +68,23 @@ any_live() {
   [ "$live" -gt 0 ]
 }
 
-# Signals the daemon as soon as it is there, and again only if it is another process. The wrapper is left alone, unless
-# it has had no child for five seconds: then it became the daemon itself, by exec.
+# Signals the daemon once, after two looks have found it: so none of the short-lived children that a wrapper has while it
+# starts. The wrapper is left alone, unless it had no child for twenty looks: then it became the daemon itself, by exec.
 signal_daemon() {
-  case $daemon in '' | "$signalled") return ;; esac
-  if [ "$daemon" = "$!" ]; then [ -z "$signalled" ] && [ "$now" -ge $((started + 5)) ] || return; fi
-  signalled=$daemon
-  kill -s "$stop_signal" "$daemon"
+  if [ "$daemon" = "$seen" ]; then looks=$((looks + 1)); else seen=$daemon looks=1; fi
+  case $daemon in '') return ;; "$!") enough=20 ;; *) enough=2 ;; esac
+  [ "$looks" -ne "$enough" ] || kill -s "$stop_signal" "$daemon" 2>/dev/null
 }
 
-# Waits until no other process is left; fails after $1 seconds. Calls $2 before each pause.
+# Waits until no other process is left, looking ten times a second at first, then once; fails after $1 seconds. Runs $2
+# after each look.
 await_end() {
   read_now
-  deadline=$((now + $1)) pause=0.1
+  deadline=$((now + $1)) soon=$((now + 2))
   while any_live; do
     [ "$now" -lt "$deadline" ] || return 1
     $2
-    sleep "$pause" 2>/dev/null || sleep 1
-    pause=1
+    { [ "$now" -lt "$soon" ] && sleep 0.1 2>/dev/null; } || sleep 1
     read_now
   done
 }
@@ -109,20 +108,14 @@ stop() {
       exit 143
     }
   fi
-  [ -z "$started" ] || wait "$!"
-  result=$?
-  [ "$result" -eq 127 ] || code=$result
-  case $stop_signal$code in TERM143 | USR1138) code=0 ;; esac
   exit "$code"
 }
 
-code=0 started= signalled=
+code=0 seen=
 # Background processes of a shell ignore INT, so all three go on as TERM or USR1.
 trap stop TERM INT QUIT
 while :; do
   "$@" &
-  read_now
-  started=$now
   wait "$!"
   code=$?
   [ "$mode" != terminate ] && any_live || break

@@ -1,0 +1,5 @@
+// A real Kubernetes for tests and the demo, from one function.
+export { existingCluster } from './existing-cluster.ts';
+export { startCluster } from './start-cluster.ts';
+export type { Cluster, ClusterOptions, Leftovers } from './cluster.ts';
+export { formatLeftovers } from './footprint.ts';

@@ -1,0 +1,39 @@
+/** One line of what the stand-in daemon records about itself. */
+export interface StandInRecord {
+  /**
+   * `start` and `stop` enclose the life of a daemon. A daemon that is killed together with its wrapper leaves no
+   * `stop`: its last `alive`, at most a second old, is then what is known about its end.
+   */
+  event: 'start' | 'ready' | 'stop' | 'alive' | 'signal' | 'job-start' | 'job-end';
+  /** Names one life of one daemon; its jobs carry it too. */
+  life: string;
+  /** Seconds since the machine was booted: the same clock for all pods of a machine. */
+  sinceBoot: number;
+  /** All but `alive` have these: service key, `--id`, host name, process id in the pod and UTC time. */
+  service?: string;
+  id?: string;
+  pod?: string;
+  pid?: number;
+  at?: string;
+  /** Of `start`: the arguments, the settings in force and the text of the config file. */
+  argv?: string[];
+  frequency?: string;
+  iterations?: string;
+  config?: string | null;
+  /** Of `stop`: the exit code of the daemon. */
+  code?: number;
+  /** Of `signal`: its name. */
+  name?: string;
+  /** Of `job-start` and `job-end`: the name of the job. */
+  job?: string;
+}
+
+/**
+ * Reads the stand-in's records, given as the text of any number of files of its record folder one after another, and
+ * sorts them by time. A last line that is not written to its end is left out.
+ */
+export function parseStandInRecords(text: string): StandInRecord[] {
+  const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n');
+  const records = lines.filter((line) => line !== '').map((line) => JSON.parse(line) as StandInRecord);
+  return records.toSorted((one, other) => one.sinceBoot - other.sinceBoot);
+}

@@ -1,0 +1,116 @@
+/**
+ * `npm run e2e`: the operator on a real Kubernetes with real pods. The last line is `N passed, N failed`.
+ */
+import { globSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { run as runTests } from 'node:test';
+import { spec } from 'node:test/reporters';
+import { parseArgs } from 'node:util';
+import { Tally, type TestEvent } from '../test/support/tally.ts';
+import { formatLeftovers, startCluster, type Cluster } from './cluster/index.ts';
+import { lastLines, run } from './host/run.ts';
+import { standInImage } from './images/index.ts';
+import { OperatorProcess } from './operator-process.ts';
+
+const usage = `Usage: npm run e2e -- [word ...]
+
+Runs the tests of all files e2e/suite/*.test.ts whose name contains one of the words; of all files without a word. It boots a
+Kubernetes of its own with a node (Linux, as root), and the operator beside it.
+
+Environment: KUBERNETES_MINOR chooses 1.35, 1.36 or 1.37 (default).`;
+
+const root = join(import.meta.dirname, '..');
+/** One test; it may wait for pods that crash with back-off. */
+const testTimeoutMs = 240_000;
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { help: { type: 'boolean' } },
+  });
+  if (values.help) {
+    console.log(usage);
+    return 0;
+  }
+  const files = globSync('e2e/suite/*.test.ts', { cwd: root })
+    .filter((file) => positionals.length === 0 || positionals.some((word) => file.includes(word)))
+    .toSorted()
+    .map((file) => join(root, file));
+  if (files.length === 0)
+    throw new Error(`No file of e2e/suite has "${positionals.join('" or "')}" in its name`);
+
+  const tally = new Tally();
+  const image = await standInImage(progress);
+  const cluster = await startCluster({ nodes: 1, images: [image.archive], progress });
+  try {
+    const operator = await startOperator(cluster, image.ref);
+    await pipeline(Readable.from(events(files, cluster, tally, operator)), new spec(), process.stdout, {
+      end: false,
+    });
+    if (tally.failed > 0) await printState(cluster, operator);
+  } finally {
+    progress(`left behind: ${formatLeftovers(await cluster.stop())}`);
+  }
+  console.log(tally.summary());
+  return tally.failed > 0 ? 1 : 0;
+}
+
+async function startOperator(cluster: Cluster, image: string): Promise<OperatorProcess> {
+  const options = { env: cluster.env, cwd: root };
+  await run(cluster.kubectl, ['apply', '--server-side', '-f', 'crds/'], options);
+  await run(
+    cluster.kubectl,
+    ['wait', '--for=condition=Established', '--timeout=30s', '-f', 'crds/'],
+    options,
+  );
+  const args = [
+    '--default-image',
+    image,
+    '--run-as-user',
+    '1000',
+    '--health-address',
+    ':0',
+    '--metrics-address',
+    '0',
+  ];
+  return OperatorProcess.start({ env: cluster.env, args, log: join(cluster.logs, 'operator.log') });
+}
+
+/** The files run one after the other: two cores carry one set of pods at a time. */
+async function* events(
+  files: string[],
+  cluster: Cluster,
+  tally: Tally,
+  operator: OperatorProcess,
+): AsyncGenerator<TestEvent> {
+  const env = {
+    ...process.env,
+    ...cluster.env,
+    KUBECTL: cluster.kubectl,
+    OPERATOR_PID: String(operator.pid),
+  };
+  const execArgv = [`--test-timeout=${testTimeoutMs}`];
+  yield* tally.count(runTests({ files, env, execArgv, concurrency: 1 }));
+  yield tally.rootSummary();
+}
+
+async function printState(cluster: Cluster, operator: OperatorProcess): Promise<void> {
+  const show = async (...args: string[]) => {
+    console.error(`\n--- kubectl ${args.join(' ')}`);
+    console.error(await run(cluster.kubectl, args, { env: cluster.env }));
+  };
+  await show('get', 'clarivedaemons,deployments,replicasets,pods', '-A', '-o', 'wide');
+  await show('get', 'clarivedaemons', '-A', '-o', 'yaml');
+  await show('get', 'events', '-A', '--sort-by=.lastTimestamp');
+  console.error(`\n--- the operator's log, its last 60 lines`);
+  console.error(lastLines(await readFile(operator.log, 'utf8'), 60));
+}
+
+function progress(line: string): void {
+  console.error(line);
+}
+
+process.exitCode = await main();

@@ -1,0 +1,38 @@
+import type { ClariveDaemon } from '../../src/api/clarive-daemon.ts';
+import type { Condition } from '../../src/api/conditions.ts';
+import { clariveDaemons, pods } from '../../test/support/resources.ts';
+import { until, untilList } from '../../test/support/until.ts';
+import type { Given } from './kubectl.ts';
+
+/** Long enough for pods on a busy machine, and for crashes with their back-off. */
+export const patience = { timeoutMs: 120_000 };
+
+/** A manifest as a user would write it. */
+export function daemon(name: string, spec: object = {}): object {
+  return {
+    apiVersion: 'clarive.com/v1',
+    kind: 'ClariveDaemon',
+    metadata: { name },
+    spec: { service: 'service.sem.daemon', ...spec },
+  };
+}
+
+export function condition({ status }: ClariveDaemon, type: string): Condition | undefined {
+  return status?.conditions?.find((one) => one.type === type);
+}
+
+/** Waits until the daemon's newest spec has led to this reason. */
+export function untilReason({ kube }: Given, name: string, reason: string): Promise<ClariveDaemon> {
+  const is = (object: ClariveDaemon) =>
+    condition(object, 'Ready')?.reason === reason &&
+    object.status?.observedGeneration === object.metadata.generation;
+  return until(kube, clariveDaemons, name, is, { ...patience, describe: `"${name}" to be ${reason}` });
+}
+
+export function untilNoPods({ kube }: Given, name: string): Promise<unknown> {
+  const query = { labelSelector: `app.kubernetes.io/instance=${name}` };
+  return untilList(kube, pods, query, (left) => left.length === 0, {
+    ...patience,
+    describe: `the pods of "${name}" to be gone`,
+  });
+}
