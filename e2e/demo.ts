@@ -9,7 +9,7 @@ import type { ClariveDaemon } from '../src/api/clarive-daemon.ts';
 import { KubeClient } from '../test/support/kube-client.ts';
 import { clariveDaemons, pods } from '../test/support/resources.ts';
 import { untilList } from '../test/support/until.ts';
-import { formatLeftovers, startCluster, type Cluster } from './cluster/index.ts';
+import { formatLeftovers, installCrds, startCluster, type Cluster } from './cluster/index.ts';
 import { run } from './host/run.ts';
 import { standInImage } from './images/index.ts';
 import { OperatorProcess } from './operator-process.ts';
@@ -30,36 +30,25 @@ async function main(): Promise<void> {
 
   const image = await standInImage(progress);
   const cluster = await startCluster({ nodes: 1, images: [image.archive], progress });
+  let operator: OperatorProcess | undefined;
   try {
-    await show(cluster, image.ref);
+    await installCrds(cluster);
+    operator = await OperatorProcess.startFor(cluster, image.ref);
+    progress(`The operator runs; its log is ${operator.log}`);
+    await show(cluster);
     if (process.env['CI'] !== 'true') await stayUp(cluster);
   } finally {
+    await operator?.stop();
     say(`left behind: ${formatLeftovers(await cluster.stop())}`);
   }
 }
 
-async function show(cluster: Cluster, image: string): Promise<void> {
+async function show(cluster: Cluster): Promise<void> {
   const kubectl = (...args: string[]) => run(cluster.kubectl, args, { env: cluster.env, cwd: root });
   const tell = async (...args: string[]) => {
     say(`$ kubectl ${args.join(' ')}`);
     await kubectl(...args);
   };
-  await tell('apply', '-f', 'crds/clarivedaemons.yaml');
-  await kubectl('wait', '--for=condition=Established', '-f', 'crds/clarivedaemons.yaml');
-  const log = join(cluster.logs, 'operator.log');
-  const args = [
-    '--default-image',
-    image,
-    '--run-as-user',
-    '1000',
-    '--health-address',
-    ':0',
-    '--metrics-address',
-    '0',
-  ];
-  await OperatorProcess.start({ env: cluster.env, args, log });
-  progress(`The operator runs; its log is ${log}`);
-
   const kube = (await KubeClient.connect(cluster.kubeconfig)).in('default');
   const daemons = new Screen(kube);
   const appliedAtMs = performance.now();

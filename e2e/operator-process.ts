@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { Cluster } from './cluster/index.ts';
 
 export interface OperatorOptions {
   /** Environment with KUBECONFIG. */
@@ -57,11 +58,18 @@ export class OperatorProcess {
     return operator;
   }
 
+  /** The operator for a cluster of this project, with the stand-in as image of all daemons. */
+  static startFor({ env, logs }: Pick<Cluster, 'env' | 'logs'>, image: string): Promise<OperatorProcess> {
+    const daemons = ['--default-image', image, '--run-as-user', '1000'];
+    const args = [...daemons, '--health-address', ':0', '--metrics-address', '0'];
+    return OperatorProcess.start({ env, args, log: join(logs, 'operator.log') });
+  }
+
   get pid(): number {
     return this.#child.pid ?? 0;
   }
 
-  /** Sends SIGTERM and returns the exit code. */
+  /** Sends SIGTERM and returns the exit code; of one that has ended, its exit code. */
   async stop(): Promise<number | null> {
     this.#child.kill('SIGTERM');
     return this.#exit;

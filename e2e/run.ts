@@ -10,7 +10,7 @@ import { run as runTests } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { parseArgs } from 'node:util';
 import { Tally, type TestEvent } from '../test/support/tally.ts';
-import { formatLeftovers, startCluster, type Cluster } from './cluster/index.ts';
+import { formatLeftovers, installCrds, startCluster, type Cluster } from './cluster/index.ts';
 import { lastLines, run } from './host/run.ts';
 import { standInImage } from './images/index.ts';
 import { OperatorProcess } from './operator-process.ts';
@@ -45,38 +45,20 @@ async function main(): Promise<number> {
   const tally = new Tally();
   const image = await standInImage(progress);
   const cluster = await startCluster({ nodes: 1, images: [image.archive], progress });
+  let operator: OperatorProcess | undefined;
   try {
-    const operator = await startOperator(cluster, image.ref);
+    await installCrds(cluster);
+    operator = await OperatorProcess.startFor(cluster, image.ref);
     await pipeline(Readable.from(events(files, cluster, tally, operator)), new spec(), process.stdout, {
       end: false,
     });
     if (tally.failed > 0) await printState(cluster, operator);
   } finally {
+    await operator?.stop();
     progress(`left behind: ${formatLeftovers(await cluster.stop())}`);
   }
   console.log(tally.summary());
   return tally.failed > 0 ? 1 : 0;
-}
-
-async function startOperator(cluster: Cluster, image: string): Promise<OperatorProcess> {
-  const options = { env: cluster.env, cwd: root };
-  await run(cluster.kubectl, ['apply', '--server-side', '-f', 'crds/'], options);
-  await run(
-    cluster.kubectl,
-    ['wait', '--for=condition=Established', '--timeout=30s', '-f', 'crds/'],
-    options,
-  );
-  const args = [
-    '--default-image',
-    image,
-    '--run-as-user',
-    '1000',
-    '--health-address',
-    ':0',
-    '--metrics-address',
-    '0',
-  ];
-  return OperatorProcess.start({ env: cluster.env, args, log: join(cluster.logs, 'operator.log') });
 }
 
 /** The files run one after the other: two cores carry one set of pods at a time. */

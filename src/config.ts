@@ -1,66 +1,121 @@
+/** The operator's configuration. Environment, command line and files come in as arguments. */
+import { helpText } from './config/help.ts';
+import { type Name, names, settings, type Values } from './config/settings.ts';
+import { fromEnvironment, fromFile, fromFlags, type Given, type Source } from './config/sources.ts';
 import type { DaemonDefaults } from './desired/deployment.ts';
+import type { ListenAddress } from './http-server.ts';
 
 export interface Config {
   /** Namespaces whose daemons are ours; empty: all. */
-  namespace: string | undefined;
-  defaults: DaemonDefaults;
-  logLevel: string;
-  /** Port of /livez and /readyz; 0 picks a free one. */
-  healthPort: number;
-  workers: number;
+  readonly namespaces: readonly string[];
+  /** Label selector of the daemons that are ours. */
+  readonly selector: string | undefined;
+  readonly defaults: DaemonDefaults;
+  /** The Lease by which the leader is elected; undefined: there is no second operator. */
+  readonly leaderElection: Readonly<{ namespace: string; name: string }> | undefined;
+  readonly workers: number;
+  readonly logLevel: string;
+  /** Of /livez and /readyz. */
+  readonly healthAddress: Readonly<ListenAddress>;
+  /** Of /metrics; undefined: not served. */
+  readonly metricsAddress: Readonly<ListenAddress> | undefined;
+  /** Of the kubeconfig; undefined: the current one. */
+  readonly context: string | undefined;
 }
 
-const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
-
-/**
- * Reads the operator's configuration from its environment variables. All problems are told at once: the thrown error has a line for
- * each, naming the variable and the remedy.
- */
-export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
-  const problems: string[] = [];
-  const config: Config = {
-    namespace: env['CLARIVE_NAMESPACE'] || undefined,
-    defaults: {
-      images: imagesOf(env['CLARIVE_IMAGES'], problems),
-      environment: env['CLARIVE_ENVIRONMENT'] || 'clarive',
-      ...(env['CLARIVE_IMAGE'] && { image: env['CLARIVE_IMAGE'] }),
-      ...(env['CLARIVE_RUN_AS_USER'] && {
-        runAsUser: integer(env, 'CLARIVE_RUN_AS_USER', 0, 2 ** 31 - 1, problems),
-      }),
-    },
-    logLevel: oneOf(env, 'LOG_LEVEL', levels, 'info', problems),
-    healthPort: integer(env, 'HEALTH_PORT', 8081, 65_535, problems),
-    workers: integer(env, 'WORKERS', 16, 256, problems),
-  };
-  if (problems.length > 0) throw new Error(`Cannot use the configuration\n${problems.map((line) => `  ${line}`).join('\n')}`);
-  return config;
+export interface ConfigInput {
+  /** The command line after the program's own name. */
+  argv: readonly string[];
+  env: Readonly<Record<string, string | undefined>>;
+  /** Returns the text of a file, or throws. */
+  readFile: (path: string) => string;
 }
 
-type Env = Readonly<Record<string, string | undefined>>;
+/** What the program is asked to do, or everything that is wrong with how it was asked: each line names the setting and the remedy. */
+export type ConfigResult = { config: Config } | { help: string } | { version: true } | { problems: string[] };
 
-function integer(env: Env, name: string, fallback: number, most: number, problems: string[]): number {
-  const text = env[name];
-  if (!text) return fallback;
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= 0 && value <= most) return value;
-  problems.push(`${name} is "${text}": set it to a whole number from 0 to ${most}`);
-  return fallback;
+const serviceAccountNamespace = '/var/run/secrets/kubernetes.io/serviceaccount/namespace';
+
+/** A flag goes before the environment, that before the file, and that before the default. The result is frozen. */
+export function readConfig(input: ConfigInput): ConfigResult {
+  const flags = fromFlags(input.argv);
+  if (flags.help) return { help: helpText() };
+  if (flags.version) return { version: true };
+
+  const environment = fromEnvironment(input.env);
+  const given = { ...environment.given, ...flags.given };
+  const file = given.config ? readConfigFile(given.config, input) : undefined;
+  const { values, problems } = readValues({ ...file?.given, ...given });
+
+  const all = [flags, environment, file].flatMap((source) => source?.problems ?? []).concat(problems);
+  return all.length > 0 ? { problems: all } : { config: configOf(values, input) };
 }
 
-function oneOf(env: Env, name: string, values: string[], fallback: string, problems: string[]): string {
-  const text = env[name];
-  if (!text || values.includes(text)) return text || fallback;
-  problems.push(`${name} is "${text}": set it to one of ${values.join(', ')}`);
-  return fallback;
-}
-
-/** `service.job.daemon=registry/image:tag,service.purge.daemon=…` */
-function imagesOf(text: string | undefined, problems: string[]): Record<string, string> {
-  const images: Record<string, string> = {};
-  for (const entry of text?.split(',') ?? []) {
-    const equals = entry.indexOf('=');
-    if (equals > 0 && equals < entry.length - 1) images[entry.slice(0, equals).trim()] = entry.slice(equals + 1).trim();
-    else problems.push(`CLARIVE_IMAGES has the entry "${entry}": write each as service=image, separated by commas`);
+function readConfigFile({ place, texts }: Given, { readFile }: ConfigInput): Source {
+  const path = texts.at(-1) ?? '';
+  try {
+    return fromFile(path, readFile(path));
+  } catch (error) {
+    return {
+      given: {},
+      problems: [`${place} is "${path}": set it to a file that can be read (${reasonOf(error)})`],
+    };
   }
-  return images;
+}
+
+function readValues(given: Source['given']): { values: Values; problems: string[] } {
+  const problems: string[] = [];
+  const valueOf = (name: Name): unknown => {
+    const setting = settings[name];
+    const source = given[name];
+    if (!source) return setting.default;
+    const result = setting.read(source.texts);
+    if ('value' in result) return result.value;
+    for (const text of result.wrong)
+      problems.push(`${source.place} is "${text}": set it to ${setting.expected}`);
+    return setting.default;
+  };
+  const values = Object.fromEntries(names.map((name) => [name, valueOf(name)])) as Values;
+  return { values, problems };
+}
+
+function configOf(values: Values, input: ConfigInput): Config {
+  const { defaultImage, images, environment, runAsUser, metricsAddress } = values;
+  const defaults: DaemonDefaults = Object.freeze({
+    images: Object.freeze(Object.fromEntries(images)),
+    environment,
+    ...(defaultImage !== undefined && { image: defaultImage }),
+    ...(runAsUser !== undefined && { runAsUser }),
+  });
+  return Object.freeze({
+    namespaces: Object.freeze([...new Set(values.namespaces)]),
+    selector: values.selector,
+    defaults,
+    leaderElection: leaderElectionOf(values, input),
+    workers: values.workers,
+    logLevel: values.logLevel,
+    healthAddress: Object.freeze(values.healthAddress),
+    metricsAddress: metricsAddress === 'off' ? undefined : Object.freeze(metricsAddress),
+    context: values.context,
+  });
+}
+
+function leaderElectionOf(values: Values, input: ConfigInput): Config['leaderElection'] {
+  if (!values.leaderElection) return undefined;
+  const namespace = values.leaderElectionNamespace ?? ownNamespace(input);
+  return Object.freeze({ namespace, name: values.leaderElectionName });
+}
+
+/** Where the operator runs: told by its pod template, else by its service account; outside a cluster nobody knows. */
+function ownNamespace({ env, readFile }: ConfigInput): string {
+  if (env['POD_NAMESPACE']) return env['POD_NAMESPACE'];
+  try {
+    return readFile(serviceAccountNamespace).trim() || 'default';
+  } catch {
+    return 'default';
+  }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

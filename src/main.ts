@@ -1,41 +1,67 @@
+import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { readConfig } from './config.ts';
+import { hostname } from 'node:os';
+import { readConfig, type Config } from './config.ts';
 import { realClock } from './controller/clock.ts';
-import { serveHealth } from './health.ts';
+import { serveHealth, watchCheck } from './health.ts';
 import { createLogger } from './logger.ts';
+import { Metrics, serveMetrics } from './metrics.ts';
 import { ClariveOperator } from './operator.ts';
 
-const { name, version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
-  name: string;
-  version: string;
-};
+const packageFile = new URL('../package.json', import.meta.url);
+const { name, version } = JSON.parse(readFileSync(packageFile, 'utf8')) as { name: string; version: string };
 
-async function main(): Promise<void> {
-  const config = readConfig(process.env);
+function main(): Promise<void> | void {
+  const readFile = (path: string) => readFileSync(path, 'utf8');
+  const result = readConfig({ argv: process.argv.slice(2), env: process.env, readFile });
+  if ('help' in result) return void process.stdout.write(result.help);
+  if ('version' in result) return void process.stdout.write(`${version}\n`);
+  if ('config' in result) return run(result.config);
+  throw new Error(['Cannot use the configuration', ...result.problems].join('\n  '));
+}
+
+async function run(config: Config): Promise<void> {
   const logger = createLogger(config.logLevel);
+  const { workers, leaderElection, healthAddress, metricsAddress } = config;
+  const metrics = new Metrics({ version, workers, lease: leaderElection?.name });
   const operator = new ClariveOperator({
     config,
     logger,
+    metrics,
     clock: realClock,
     random: Math.random,
     userAgent: `${name}/${version}`,
+    identity: `${hostname()}_${randomUUID()}`,
   });
-  const health = await serveHealth(config.healthPort, { live: () => true, ready: () => operator.ready });
+  const synced = {
+    name: 'synced',
+    problem: () => (operator.ready ? undefined : 'not every watch has shown what exists'),
+  };
+  const health = await serveHealth(healthAddress, {
+    live: [watchCheck(() => operator.watches())],
+    ready: [synced],
+  });
+  const metricsServer = metricsAddress && (await serveMetrics(metricsAddress, metrics, operator));
   const stop = async (signal: string) => {
     logger.info({ signal }, 'Stopping');
     await operator.stop();
-    await health.close();
+    await Promise.all([health.close(), metricsServer?.close()]);
     logger.info('Stopped');
   };
   process.once('SIGTERM', (signal) => void stop(signal));
   process.once('SIGINT', (signal) => void stop(signal));
 
-  logger.info({ version, healthPort: health.port, namespace: config.namespace ?? 'all' }, 'Starting');
+  logger.info(
+    { version, healthPort: health.port, metricsPort: metricsServer?.port, namespaces: config.namespaces },
+    'Starting',
+  );
   await operator.start();
   if (operator.ready) logger.info('Ready');
 }
 
-main().catch((error: unknown) => {
+try {
+  await main();
+} catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = 1;
-});
+}

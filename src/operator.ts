@@ -15,30 +15,52 @@ import { backlogPriority } from './controller/work-queue.ts';
 import { carries } from './desired/compare.ts';
 import { desiredDeployment } from './desired/deployment.ts';
 import { Credentials } from './kube/credentials.ts';
+import { EventRecorder } from './kube/event-recorder.ts';
 import { KubeCluster, type StoredDaemon } from './kube/kube-cluster.ts';
+import type { WatchState } from './health.ts';
+import type { Metrics, MetricsSource } from './metrics.ts';
+import { LeaseElector, observeLease, type ObservedLease } from './kube/lease-elector.ts';
 import { Reflector, type RawObject, type ReflectorOptions } from './kube/reflector.ts';
 import { Store, type ChangeListener, type Stored } from './kube/store.ts';
 import { Transport } from './kube/transport.ts';
 import { reconcile } from './reconcile/reconcile.ts';
-import { observeDeployment, observePod, type ObservedDeployment, type ObservedPod } from './status/observed.ts';
+import { StatusSchedule } from './reconcile/status-schedule.ts';
+import {
+  observeDeployment,
+  observePod,
+  type ObservedDeployment,
+  type ObservedPod,
+} from './status/observed.ts';
 
 export interface OperatorOptions {
   config: Config;
   logger: Logger;
+  metrics: Metrics;
   clock: Clock;
   /** From 0 up to, but not including, 1. */
   random: () => number;
   /** Name and version, as the API server's audit log shows them. */
   userAgent: string;
+  /** Names this process as holder of the lease; unique for each process. */
+  identity: string;
 }
 
 /** What the reflectors of all kinds have in common. */
 type WatchOptions = Pick<
   ReflectorOptions<Stored>,
-  'transport' | 'path' | 'clock' | 'random' | 'onSynced' | 'onError'
+  'transport' | 'path' | 'namespace' | 'clock' | 'random' | 'onSynced' | 'onError'
 >;
 
+interface Watch {
+  resource: string;
+  reflector: Pick<Reflector<Stored>, 'synced' | 'silentForMs'>;
+  /** When an attempt last failed, on the monotonic clock. */
+  failedAtMs: number;
+}
+
 type OnEvent = (event: ResourceEvent) => Promise<void>;
+
+const idleQueue: MetricsSource['queue'] = { depths: () => new Map(), unfinishedSeconds: () => [] };
 
 const ourOwn = `${managedByLabel}=${fieldManager}`;
 
@@ -46,30 +68,115 @@ const ourOwn = `${managedByLabel}=${fieldManager}`;
 const drainDeadlineMs = 8000;
 
 /**
- * The operator for ClariveDaemons. `start` returns once the watches have shown all that exists and the workers run, `stop` once
- * the workers have drained.
+ * The operator for ClariveDaemons. `start` returns once the watches have shown all that exists, `stop` once the visits under way
+ * have ended and the lease is given up.
  *
  * The base class brings the life cycle and the way in which watches are declared. Each of its members that does input or
  * output is overridden, because its own watch ends the process on every error.
  */
-export class ClariveOperator extends dotI.default {
+export class ClariveOperator extends dotI.default implements MetricsSource {
   readonly #options: OperatorOptions;
   readonly #transport: Transport;
-  readonly #controller: Controller<ObjectKey>;
+  readonly #elector: LeaseElector | undefined;
   readonly #daemons = new Store<StoredDaemon>(this.#announce(plural, apiVersion, kind));
   readonly #children = new Store<ObservedDeployment>(this.#announce('deployments', 'apps/v1', 'Deployment'));
   readonly #pods = new Store<ObservedPod>(this.#announce('pods', 'v1', 'Pod'), ({ daemon }) => daemon);
+  readonly #leases = new Store<ObservedLease>(this.#announce('leases', 'coordination.k8s.io/v1', 'Lease'));
   readonly #listeners = new Map<string, OnEvent>();
-  readonly #reflectors: { synced: boolean }[] = [];
+  readonly #watches: Watch[] = [];
   readonly #stopping = new AbortController();
-  #started = false;
+  /** There while this process leads. */
+  #controller: Controller<ObjectKey> | undefined;
+  #leading: Promise<void> = Promise.resolve();
 
   constructor(options: OperatorOptions) {
     super(options.logger);
-    const { clock, config, logger, random, userAgent } = options;
+    const { clock, config, identity, logger, metrics, random, userAgent } = options;
+    if (config.context) this.kubeConfig.setCurrentContext(config.context);
     this.#options = options;
     const credentials = new Credentials(this.kubeConfig, () => clock.now());
-    this.#transport = new Transport({ credentials, userAgent });
+    const server = this.kubeConfig.getCurrentCluster()?.server;
+    const onResponse = metrics.requestObserver(server ? new URL(server).host : '');
+    this.#transport = new Transport({ credentials, userAgent, onResponse });
+    if (!config.leaderElection) return;
+    this.#elector = new LeaseElector({
+      ...config.leaderElection,
+      transport: this.#transport,
+      clock,
+      random,
+      identity,
+      onError: (err, retryInMs) => logger.warn({ err, retryInMs }, 'Lease not written, retrying'),
+    });
+  }
+
+  /** True once every watch has shown all that exists. */
+  get ready(): boolean {
+    return this.#watches.length > 0 && this.#watches.every(({ reflector }) => reflector.synced);
+  }
+
+  /** Whether this process writes: always, if there is no election. */
+  get leads(): boolean {
+    return this.#controller !== undefined;
+  }
+
+  /** What waits for a visit. */
+  get queue(): MetricsSource['queue'] {
+    return this.#controller?.queue ?? idleQueue;
+  }
+
+  *daemons(): Generator<ClariveDaemon> {
+    for (const { daemon } of this.#daemons.values()) yield daemon;
+  }
+
+  /** How each watch is doing, for the probes and metrics. */
+  watches(): WatchState[] {
+    const nowMs = this.#options.clock.monotonic();
+    return this.#watches.map(({ resource, reflector, failedAtMs }) => ({
+      resource,
+      silentMs: reflector.silentForMs,
+      idleMs: Math.min(reflector.silentForMs, nowMs - failedAtMs),
+    }));
+  }
+
+  override async start(): Promise<void> {
+    await this.init();
+    const { signal } = this.#stopping;
+    const lead = (lost: AbortSignal) => this.#lead(lost);
+    this.#leading = this.#elector?.run(signal, lead) ?? lead(new AbortController().signal);
+  }
+
+  override async stop(): Promise<void> {
+    this.#stopping.abort(new Error('The operator is stopping'));
+    await this.#leading;
+    this.#transport.close();
+  }
+
+  /** Daemons come before their children, because a child is compared with its daemon when it is seen. */
+  protected override async init(): Promise<void> {
+    const { namespaces, leaderElection } = this.#options.config;
+    const enqueue = async ({ meta }: ResourceEvent) => this.#enqueue(`${meta.namespace ?? ''}/${meta.name}`);
+    const enqueueDaemon = async ({ object }: ResourceEvent) => this.#enqueue((object as ObservedPod).daemon);
+    const observeLeases = async ({ type, object }: ResourceEvent) =>
+      this.#elector?.observe(type === dotI.ResourceEventType.Deleted ? undefined : (object as ObservedLease));
+    const everywhere = async (apiGroup: string, apiVersion_: string, resource: string, onEvent: OnEvent) => {
+      const scopes = namespaces.length > 0 ? namespaces : [undefined];
+      await Promise.all(
+        scopes.map((scope) => this.watchResource(apiGroup, apiVersion_, resource, onEvent, scope)),
+      );
+    };
+
+    const pods = everywhere('', 'v1', 'pods', enqueueDaemon);
+    const leases = leaderElection
+      ? this.watchResource('coordination.k8s.io', 'v1', 'leases', observeLeases, leaderElection.namespace)
+      : undefined;
+    await everywhere(group, version, plural, enqueue);
+    await everywhere('apps', 'v1', 'deployments', enqueue);
+    await Promise.all([pods, leases]);
+  }
+
+  /** Visits every daemon once, then those about which there is news, until the operator stops or no longer leads. */
+  async #lead(lost: AbortSignal): Promise<void> {
+    const { clock, config, identity, logger, metrics, random } = this.#options;
     const cluster = new KubeCluster({
       transport: this.#transport,
       daemons: this.#daemons,
@@ -77,44 +184,35 @@ export class ClariveOperator extends dotI.default {
       pods: this.#pods,
       observeDaemon,
       observeChild: (object) => this.#observeChild(object),
+      events: new EventRecorder({
+        transport: this.#transport,
+        now: () => clock.now(),
+        instance: identity,
+        onError: (err) => logger.debug({ err }, 'Event dropped'),
+      }),
+      signal: lost,
+      onChildWritten: (daemon, what, details) => logger.info({ daemon, ...details }, what),
     });
-    this.#controller = new Controller<ObjectKey>({
-      reconcile: (key) => reconcile(key, { cluster, defaults: config.defaults, now: () => clock.now() }),
-      isTerminal: () => false,
+    const statusSchedule = new StatusSchedule(() => clock.monotonic());
+    const { defaults, workers } = config;
+    const controller = new Controller<ObjectKey>({
+      reconcile: (key) => reconcile(key, { cluster, statusSchedule, defaults, now: () => clock.now() }),
       logger,
       clock,
       random,
-      workers: config.workers,
+      workers,
+      observer: metrics,
     });
-  }
+    for (const { key } of this.#daemons.values()) controller.enqueue(key, { priority: backlogPriority });
+    this.#controller = controller;
+    controller.start();
+    logger.info({ daemons: this.#daemons.size }, 'Leading');
 
-  /** True once every watch has shown all that exists. */
-  get ready(): boolean {
-    return this.#started && this.#reflectors.every(({ synced }) => synced);
-  }
-
-  override async start(): Promise<void> {
-    await this.init();
-    this.#started = true;
-    if (!this.#stopping.signal.aborted) this.#controller.start();
-  }
-
-  override async stop(): Promise<void> {
-    this.#stopping.abort(new Error('The operator is stopping'));
-    const drained = await this.#controller.stop(drainDeadlineMs);
-    if (!drained) this.#options.logger.warn({ drainDeadlineMs }, 'Stopped before every visit had ended');
-    this.#transport.close();
-  }
-
-  /** Daemons come before their children, because a child is compared with its daemon when it is seen. */
-  protected override async init(): Promise<void> {
-    const { namespace } = this.#options.config;
-    const enqueue = async ({ meta }: ResourceEvent) => this.#enqueue(`${meta.namespace ?? ''}/${meta.name}`);
-    const enqueueDaemon = async ({ object }: ResourceEvent) => this.#enqueue((object as ObservedPod).daemon);
-    const pods = this.watchResource('', 'v1', 'pods', enqueueDaemon, namespace);
-    await this.watchResource(group, version, plural, enqueue, namespace);
-    await this.watchResource('apps', 'v1', 'deployments', enqueue, namespace);
-    await pods;
+    await aborted(AbortSignal.any([lost, this.#stopping.signal]));
+    this.#controller = undefined;
+    const drained = await controller.stop(lost.aborted ? 0 : drainDeadlineMs);
+    if (lost.aborted) logger.warn({ err: lost.reason as unknown }, 'No longer leading');
+    else if (!drained) logger.warn({ drainDeadlineMs }, 'Stopped before every visit had ended');
   }
 
   /** Follows the resource until the operator stops; returns when everything that exists has been seen once. */
@@ -125,7 +223,7 @@ export class ClariveOperator extends dotI.default {
     onEvent: OnEvent,
     namespace?: string,
   ): Promise<void> {
-    const { clock, logger, random } = this.#options;
+    const { clock, logger, metrics, random } = this.#options;
     this.#listeners.set(resourcePlural, onEvent);
     const { promise: synced, resolve: onSynced } = Promise.withResolvers<void>();
     const reflector = this.#reflector(resourcePlural, {
@@ -133,18 +231,31 @@ export class ClariveOperator extends dotI.default {
       path: collectionPath(resourceGroup, resourceVersion, resourcePlural, namespace),
       clock,
       random,
+      ...(namespace && { namespace }),
       onSynced,
-      onError: (err, retryInMs) =>
-        logger.warn({ err, resource: resourcePlural, retryInMs }, 'Watch interrupted, resuming'),
+      onError: (err, retryInMs) => {
+        watch.failedAtMs = clock.monotonic();
+        metrics.onWatchInterrupted(resourcePlural);
+        logger.warn({ err, resource: resourcePlural, retryInMs }, 'Watch interrupted, resuming');
+      },
     });
-    this.#reflectors.push(reflector);
+    const watch: Watch = { resource: resourcePlural, reflector, failedAtMs: -Infinity };
+    this.#watches.push(watch);
     await Promise.race([synced, reflector.run(this.#stopping.signal)]);
   }
 
-  #reflector(resourcePlural: string, watch: WatchOptions): { synced: boolean; run(signal: AbortSignal): Promise<void> } {
+  #reflector(
+    resourcePlural: string,
+    watch: WatchOptions,
+  ): Pick<Reflector<Stored>, 'run' | 'synced' | 'silentForMs'> {
     switch (resourcePlural) {
       case plural:
-        return new Reflector({ ...watch, store: this.#daemons, project: observeDaemon });
+        return new Reflector({
+          ...watch,
+          ...(this.#options.config.selector && { labelSelector: this.#options.config.selector }),
+          store: this.#daemons,
+          project: observeDaemon,
+        });
       case 'deployments':
         return new Reflector({
           ...watch,
@@ -154,13 +265,24 @@ export class ClariveOperator extends dotI.default {
         });
       case 'pods':
         return new Reflector({ ...watch, labelSelector: ourOwn, store: this.#pods, project: observePod });
+      case 'leases':
+        return new Reflector({
+          ...watch,
+          fieldSelector: `metadata.name=${this.#options.config.leaderElection?.name}`,
+          store: this.#leases,
+          project: observeLease,
+        });
       default:
         throw new Error(`Cannot watch "${resourcePlural}": nothing says what to keep of it`);
     }
   }
 
   /** Tells a store's changes to whoever declared the watch, as the events of the base class. */
-  #announce<T extends Stored>(resourcePlural: string, objectApiVersion: string, objectKind: string): ChangeListener<T> {
+  #announce<T extends Stored>(
+    resourcePlural: string,
+    objectApiVersion: string,
+    objectKind: string,
+  ): ChangeListener<T> {
     return (before, after) => {
       const item = after ?? before;
       if (!item) return;
@@ -182,8 +304,9 @@ export class ClariveOperator extends dotI.default {
     };
   }
 
+  /** A standby enqueues nothing: who begins to lead visits everything. */
   #enqueue(key: ObjectKey): void {
-    this.#controller.enqueue(key, this.#started ? {} : { priority: backlogPriority });
+    this.#controller?.enqueue(key);
   }
 
   #observeChild(object: RawObject): ObservedDeployment {
@@ -228,11 +351,23 @@ export class ClariveOperator extends dotI.default {
   }
 }
 
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
 function notOffered(member: string): never {
   throw new Error(`ClariveOperator does not offer "${member}": it writes through KubeCluster alone`);
 }
 
-function collectionPath(group_: string, version_: string, plural_: string, namespace: string | undefined): string {
+function collectionPath(
+  group_: string,
+  version_: string,
+  plural_: string,
+  namespace: string | undefined,
+): string {
   const root = group_ === '' ? `/api/${version_}` : `/apis/${group_}/${version_}`;
   return namespace ? `${root}/namespaces/${namespace}/${plural_}` : `${root}/${plural_}`;
 }

@@ -2,7 +2,6 @@
  * `npm test`: unit tests, and integration tests on a real API server that is started for this run and stopped after it.
  * The last line is `N passed, N failed`.
  */
-import { execFile } from 'node:child_process';
 import { globSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
@@ -11,8 +10,8 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { run, type TestsStream } from 'node:test';
 import { spec } from 'node:test/reporters';
-import { parseArgs, promisify } from 'node:util';
-import { type Cluster, existingCluster, startCluster } from '../e2e/cluster/index.ts';
+import { parseArgs } from 'node:util';
+import { type Cluster, existingCluster, installCrds, startCluster } from '../e2e/cluster/index.ts';
 import { Tally, type TestEvent } from './support/tally.ts';
 
 const usage = `Usage: npm test -- [options] [word ...]
@@ -119,17 +118,6 @@ async function controlPlane(context: string | undefined): Promise<Cluster> {
     throw error;
   }
   return cluster;
-}
-
-async function installCrds({ kubectl, env }: Cluster): Promise<void> {
-  const options = { env: { ...process.env, ...env }, cwd: join(import.meta.dirname, '..') };
-  const exec = promisify(execFile);
-  await exec(kubectl, ['apply', '--server-side', '--force-conflicts', '-f', 'crds/'], options);
-  await exec(
-    kubectl,
-    ['wait', '--for=condition=Established', '--timeout=30s', '--recursive=false', '-f', 'crds/'],
-    options,
-  );
 }
 
 async function printLogTails({ logs }: Cluster): Promise<void> {

@@ -2,4 +2,5 @@
 export { existingCluster } from './existing-cluster.ts';
 export { startCluster } from './start-cluster.ts';
 export type { Cluster, ClusterOptions, Leftovers } from './cluster.ts';
+export { installCrds } from './install-crds.ts';
 export { formatLeftovers } from './footprint.ts';

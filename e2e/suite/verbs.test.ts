@@ -29,8 +29,7 @@ test('scale to 0 stops the daemon until its pod is gone, and to 1 starts it', (t
     await kubectl('scale', 'clarivedaemon/one', '--replicas=0');
     const stopped = await untilReason(given, 'one', 'Stopped');
     assert.equal(stopped.status?.replicas, 0);
-    const left = await kube.list(pods, { labelSelector: stopped.status?.selector ?? '' });
-    assert.deepEqual(left, []);
+    await untilNoPods(given, 'one');
     assert.equal(condition(stopped, 'Ready')?.status, 'True');
     assert.equal(condition(stopped, 'Active')?.status, 'False');
     await kubectl('scale', 'clarivedaemon/one', '--replicas=1');

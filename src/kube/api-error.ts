@@ -6,25 +6,32 @@ interface StatusBody {
   details?: { retryAfterSeconds?: number; causes?: { field?: string; message?: string; reason?: string }[] };
 }
 
+interface ApiErrorOptions {
+  request?: string;
+  retryAfter?: string | undefined;
+}
+
 /**
  * A request that the API server answered and refused.
  *
  * `code` is the HTTP status, `reason` the machine-readable word of metav1.Status (`Conflict`, `Invalid`, …), `message`
- * the server's own sentence, `retryAfterMs` how long it asked to wait (Retry-After or details.retryAfterSeconds).
+ * the server's own sentence, `retryAfterMs` how long it asked to wait (Retry-After or details.retryAfterSeconds), `request`
+ * method and path of what was asked.
  */
 export class ApiError extends Error {
   readonly code: number;
   readonly reason: string;
   readonly retryAfterMs: number | undefined;
+  readonly request: string | undefined;
 
-  constructor(code: number, body: string, retryAfterHeader?: string) {
+  constructor(code: number, body: string, { request, retryAfter }: ApiErrorOptions = {}) {
     const status = parseStatus(body);
     super(status.message ?? (body.trim().slice(0, 500) || `HTTP status ${code}`));
     this.name = 'ApiError';
     this.code = code;
     this.reason = status.reason ?? '';
-    const seconds = Number(retryAfterHeader ?? status.details?.retryAfterSeconds);
-    this.retryAfterMs = Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : undefined;
+    this.retryAfterMs = toMs(retryAfter) ?? toMs(status.details?.retryAfterSeconds);
+    this.request = request;
   }
 }
 
@@ -40,6 +47,11 @@ export function isConflict(error: unknown): boolean {
 /** The resume point of a watch is older than the server's history: only a fresh list helps. */
 export function isExpired(error: unknown): boolean {
   return error instanceof ApiError && (error.code === 410 || error.reason === 'Expired');
+}
+
+/** Whole seconds; the API server never sends the other form of Retry-After, a date. */
+function toMs(seconds: string | number | undefined): number | undefined {
+  return Number(seconds) > 0 ? Number(seconds) * 1000 : undefined;
 }
 
 function parseStatus(body: string): StatusBody {

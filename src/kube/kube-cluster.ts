@@ -1,11 +1,18 @@
-import { plural, group, version, type ClariveDaemon, type ClariveDaemonStatus } from '../api/clarive-daemon.ts';
-import { fieldManager } from '../api/labels.ts';
-import type { ObjectKey } from '../api/object-key.ts';
+import {
+  plural,
+  group,
+  version,
+  type ClariveDaemon,
+  type ClariveDaemonStatus,
+} from '../api/clarive-daemon.ts';
+import { fieldManager, managedByLabel } from '../api/labels.ts';
+import { keyOf, splitKey, type ObjectKey } from '../api/object-key.ts';
 import type { Rendered } from '../desired/deployment.ts';
-import type { Cluster } from '../reconcile/cluster.ts';
+import type { Cluster, DaemonEvent } from '../reconcile/cluster.ts';
 import { RefusedError } from '../reconcile/errors.ts';
 import type { ObservedDeployment, ObservedPod } from '../status/observed.ts';
 import { ApiError } from './api-error.ts';
+import type { EventRecorder } from './event-recorder.ts';
 import { mergePatch } from './merge-patch.ts';
 import type { RawObject } from './reflector.ts';
 import type { Store, Stored } from './store.ts';
@@ -16,22 +23,27 @@ export interface StoredDaemon extends Stored {
 }
 
 export interface KubeClusterOptions {
-  transport: Transport;
+  transport: Pick<Transport, 'request'>;
   daemons: Store<StoredDaemon>;
   children: Store<ObservedDeployment>;
   pods: Store<ObservedPod>;
   observeDaemon: (object: RawObject) => StoredDaemon;
   observeChild: (object: RawObject) => ObservedDeployment;
+  events: EventRecorder;
+  /** Ends the writes under way and refuses new ones: from then on another operator may lead. */
+  signal: AbortSignal;
+  /** Told of each write that changed a child. */
+  onChildWritten: (key: ObjectKey, what: string, details: Record<string, unknown>) => void;
 }
 
 const mergePatchType = 'application/merge-patch+json';
 const jsonPatchType = 'application/json-patch+json';
 const applyPatchType = 'application/apply-patch+yaml';
 
-/** Writes name their manager, and have the server refuse fields that it does not know rather than drop them. */
-const written = { fieldManager, fieldValidation: 'Strict' };
+/** A write names its manager, and has the server refuse fields that it does not know rather than drop them. */
+const strict = { fieldManager, fieldValidation: 'Strict' };
 
-/** The cluster of the story, on a real API server: reads from the watches' stores, writes through the transport. */
+/** The story's cluster on a real API server: reads come from the watches' stores, writes go through the transport. */
 export class KubeCluster implements Cluster {
   readonly #options: KubeClusterOptions;
 
@@ -51,52 +63,65 @@ export class KubeCluster implements Cluster {
     return this.#options.pods.indexed(key);
   }
 
-  /** A plain create: it costs the server a third less than an apply, and can never touch a Deployment that exists. */
-  async createChild({ deployment }: Rendered): Promise<void> {
-    const { namespace = '' } = deployment.metadata;
-    await this.#writeChild({ method: 'POST', path: deploymentsPath(namespace), body: deployment, query: written });
+  /** A plain create: it costs the server a third less than an apply, and never touches a Deployment that exists. */
+  async createChild({ deployment, image }: Rendered): Promise<void> {
+    const key = keyOf(deployment);
+    const path = deploymentsPath(splitKey(key).namespace);
+    const answer = await this.#writeChild({ method: 'POST', path, body: deployment, query: strict }).catch(
+      (error: unknown) => this.#onNameTaken(`${path}/${deployment.metadata.name}`, error),
+    );
+    this.#learnChild(answer);
+    this.#options.onChildWritten(key, 'Deployment created', { replicas: deployment.spec.replicas, image });
   }
 
   /** Server-side apply: what others added to the child stays, what we no longer want goes. */
-  async applyChild(child: ObservedDeployment, { deployment }: Rendered): Promise<void> {
+  async applyChild(child: ObservedDeployment, { deployment, image }: Rendered): Promise<void> {
     const path = childPath(child);
     await this.#ownByApply(path);
     const body = { ...deployment, metadata: { ...deployment.metadata, uid: child.uid } };
-    const query = { ...written, force: true };
-    await this.#writeChild({ method: 'PATCH', path, body, query, contentType: applyPatchType });
+    const query = { ...strict, force: true };
+    const answer = await this.#writeChild({
+      method: 'PATCH',
+      path,
+      body,
+      query,
+      contentType: applyPatchType,
+    });
+    this.#learnChild(answer);
+    this.#options.onChildWritten(child.key, 'Deployment applied', {
+      replicas: deployment.spec.replicas,
+      image,
+    });
   }
 
   /** The cheapest write there is; the uid keeps it from a Deployment that was made anew under this name. */
   async scaleChild(child: ObservedDeployment, replicas: number): Promise<void> {
-    const body = { metadata: { uid: child.uid }, spec: { replicas } };
     const path = `${childPath(child)}/scale`;
-    await this.#request({ method: 'PATCH', path, body, query: written, contentType: mergePatchType });
+    const body = { metadata: { uid: child.uid }, spec: { replicas } };
+    await this.#writeChild({ method: 'PATCH', path, body, query: strict, contentType: mergePatchType });
     this.#options.children.amend(child.key, child.uid, { replicas });
+    this.#options.onChildWritten(child.key, 'Deployment scaled', { replicas });
   }
 
   async writeStatus(daemon: ClariveDaemon, status: ClariveDaemonStatus): Promise<void> {
     const { namespace = '', name, uid } = daemon.metadata;
     const path = `/apis/${group}/${version}/namespaces/${namespace}/${plural}/${name}/status`;
     const body = { metadata: { uid }, status: mergePatch(daemon.status ?? {}, status) };
-    const { transport, daemons, observeDaemon } = this.#options;
     const query = { fieldManager };
-    const answer = await transport.request<RawObject>({
-      method: 'PATCH',
-      path,
-      body,
-      query,
-      contentType: mergePatchType,
-    });
-    daemons.upsert(observeDaemon(answer));
+    const answer = await this.#request({ method: 'PATCH', path, body, query, contentType: mergePatchType });
+    this.#options.daemons.upsert(this.#options.observeDaemon(answer));
+  }
+
+  recordEvent(daemon: ClariveDaemon, event: DaemonEvent): void {
+    this.#options.events.record(daemon, event);
   }
 
   /**
-   * Fields of a created object belong to its manager as "Update", and an apply removes only what belongs to it as "Apply". So before the
-   * first apply the entry is turned, as client-go's csaupgrade does for kubectl.
+   * The fields of a created object belong to its manager as "Update", and an apply removes only what belongs to it as "Apply". So
+   * before the first apply that entry is turned, as kubectl does (csaupgrade in client-go).
    */
   async #ownByApply(path: string): Promise<void> {
-    const { transport } = this.#options;
-    const current = await transport.request<RawObject>({ method: 'GET', path });
+    const current = await this.#request({ method: 'GET', path });
     const entries = (current.metadata['managedFields'] ?? []) as ManagedFields[];
     const index = entries.findIndex(isOwnUpdate);
     if (index === -1 || entries.some(isOwnApply)) return;
@@ -104,20 +129,34 @@ export class KubeCluster implements Cluster {
       { op: 'test', path: '/metadata/resourceVersion', value: current.metadata.resourceVersion },
       { op: 'replace', path: `/metadata/managedFields/${index}/operation`, value: 'Apply' },
     ];
-    await transport.request({ method: 'PATCH', path, body, contentType: jsonPatchType, query: { fieldManager } });
+    await this.#request({ method: 'PATCH', path, body, contentType: jsonPatchType, query: { fieldManager } });
   }
 
-  async #writeChild(request: ApiRequest): Promise<void> {
-    const answer = await this.#request(request);
+  /** A child that carries our labels may just not have been shown by the watch yet: it is learned, and the next visit judges it. */
+  async #onNameTaken(path: string, error: unknown): Promise<never> {
+    if (!(error instanceof ApiError) || error.reason !== 'AlreadyExists') throw error;
+    const existing = await this.#request({ method: 'GET', path });
+    const labels = existing.metadata['labels'] as Record<string, string> | undefined;
+    if (labels?.[managedByLabel] !== fieldManager) throw nameTaken(error);
+    this.#learnChild(existing);
+    throw error;
+  }
+
+  #learnChild(answer: RawObject): void {
     this.#options.children.upsert(this.#options.observeChild(answer));
   }
 
-  async #request(request: ApiRequest): Promise<RawObject> {
+  async #writeChild(request: ApiRequest): Promise<RawObject> {
     try {
-      return await this.#options.transport.request<RawObject>(request);
+      return await this.#request(request);
     } catch (error) {
-      throw asRefusal(error, request);
+      throw asRefusal(error);
     }
+  }
+
+  #request(request: ApiRequest): Promise<RawObject> {
+    const { transport, signal } = this.#options;
+    return transport.request<RawObject>({ ...request, signal });
   }
 }
 
@@ -136,20 +175,22 @@ function isOwnApply({ manager, operation }: ManagedFields): boolean {
 }
 
 /**
- * Tells refusals that stay from failures that pass. 422 and 400: the server does not take the pod template. 403: a quota, an admission
- * plugin or missing rights. 409 on a create: the name is taken; on any other write the object has changed meanwhile.
+ * Tells refusals that stay from failures that pass. 400, 413 and 422: the server does not take this pod template. 403: a quota, an
+ * admission plugin or missing rights. 409: the object, or a quota, changed meanwhile.
  */
-function asRefusal(error: unknown, { method }: ApiRequest): unknown {
+function asRefusal(error: unknown): unknown {
   if (!(error instanceof ApiError)) return error;
   const { code, message } = error;
-  if (code === 422 || code === 400) return new RefusedError('InvalidSpec', message, { cause: error });
-  if (code === 403) return new RefusedError('AdmissionRejected', message, { cause: error });
-  if (code === 409 && method === 'POST') return new RefusedError('Conflict', nameTaken(message), { cause: error });
+  const options = { cause: error };
+  if (code === 400 || code === 413 || code === 422) return new RefusedError('InvalidSpec', message, options);
+  if (code === 403) return new RefusedError('AdmissionRejected', message, options);
   return error;
 }
 
-function nameTaken(message: string): string {
-  return `${message}: it was not made for this daemon and is left alone; delete or rename it, or give this daemon another name`;
+function nameTaken(cause: ApiError): RefusedError {
+  const remedy =
+    'it was not made for this daemon and is left alone: delete or rename it, or give this daemon another name';
+  return new RefusedError('Conflict', `${cause.message}; ${remedy}`, { cause });
 }
 
 function deploymentsPath(namespace: string): string {
@@ -157,6 +198,6 @@ function deploymentsPath(namespace: string): string {
 }
 
 function childPath(child: ObservedDeployment): string {
-  const slash = child.key.indexOf('/');
-  return `${deploymentsPath(child.key.slice(0, slash))}/${child.key.slice(slash + 1)}`;
+  const { namespace, name } = splitKey(child.key);
+  return `${deploymentsPath(namespace)}/${name}`;
 }

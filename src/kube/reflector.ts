@@ -1,14 +1,18 @@
 import type { IncomingMessage } from 'node:http';
+import { keyOf } from '../api/object-key.ts';
 import { ApiError, isExpired } from './api-error.ts';
 import { LineSplitter } from './lines.ts';
-import type { Store, Stored } from './store.ts';
+import { isNewer, type Store, type Stored } from './store.ts';
 import type { Transport } from './transport.ts';
 
 /** An object as it came over the wire. */
 export type RawObject = {
   apiVersion?: string;
   kind?: string;
-  metadata: { name: string; namespace?: string; uid: string; resourceVersion: string } & Record<string, unknown>;
+  metadata: { name: string; namespace?: string; uid: string; resourceVersion: string } & Record<
+    string,
+    unknown
+  >;
 } & Record<string, unknown>;
 
 interface WatchEvent {
@@ -22,21 +26,26 @@ interface ListPage {
 }
 
 export interface ReflectorOptions<T extends Stored> {
-  transport: Transport;
+  transport: Pick<Transport, 'request' | 'stream'>;
   /** Path of the collection, e.g. `/apis/apps/v1/deployments`. */
   path: string;
+  /** The only namespace that the path covers, if it covers one. */
+  namespace?: string;
   labelSelector?: string;
+  fieldSelector?: string;
   store: Store<T>;
-  /** Keeps of an object what is needed; called for each event. */
+  /** Keeps of an object what is needed; called for each event. An object for which it throws is skipped. */
   project: (object: RawObject) => T;
   clock: ReflectorClock;
   random: () => number;
   onSynced?: () => void;
+  /** Told when the watch is interrupted and goes on after `retryInMs`, and when an object is skipped (`retryInMs` is 0). */
   onError?: (error: unknown, retryInMs: number) => void;
 }
 
 export interface ReflectorClock {
-  now(): number;
+  /** Milliseconds since some fixed moment; never jumps. */
+  monotonic(): number;
   /** Calls back once; the returned function cancels it. */
   setTimeout(callback: () => void, delayMs: number): () => void;
 }
@@ -44,9 +53,13 @@ export interface ReflectorClock {
 /** Bookmarks come about once a minute, so a stream without a byte for this long is dead. */
 const silenceMs = 100_000;
 const firstBackoffMs = 200;
-/** An unreachable server is asked about once a second, so that its return is seen at once; one that refuses is left in peace. */
-const maxBackoffUnreachableMs = 1000;
+/** An unreachable server is asked about twice a second, so that its return is seen at once; one that refuses is left in peace. */
+const maxBackoffUnreachableMs = 500;
+/** A custom resource whose definition is not installed yet. */
+const maxBackoffNotFoundMs = 2000;
 const maxBackoffRefusedMs = 30_000;
+/** However long a server asks to be left alone. */
+const maxRetryAfterMs = 60_000;
 /** A watch that held this long was healthy: the next failure starts with the first delay again. */
 const healthyMs = 120_000;
 /** A watch that the server ends sooner than this counts as failed, or a broken proxy would make us spin. */
@@ -58,18 +71,24 @@ const initialEventsEnd = 'k8s.io/initial-events-end';
  * Keeps a store equal to one collection of the API server, until `signal` aborts.
  *
  * It follows client-go's reflector: a streamed list (WatchList) where the server has it, else a paged one; bookmarks; resuming at
- * the last seen resource version after any end of the stream; a new list only when the server no longer has that version (410).
+ * the last seen resource version after any end of the stream; a new list only when the server no longer has that version (410), or
+ * sends nothing at all from there (its history may have been set back, and then it waits in silence until it has got there again).
  */
 export class Reflector<T extends Stored> {
   readonly #options: ReflectorOptions<T>;
+  /** Where the next watch resumes; undefined: with a list. */
   #resourceVersion: string | undefined;
+  /** The last version that was seen, also if the server no longer has it. */
+  #seenVersion: string | undefined;
+  /** Whether anything came on the present watch. */
+  #heard = false;
   #streamedLists = true;
   #synced = false;
-  #lastEventAt: number;
+  #lastEventAtMs: number;
 
   constructor(options: ReflectorOptions<T>) {
     this.#options = options;
-    this.#lastEventAt = options.clock.now();
+    this.#lastEventAtMs = options.clock.monotonic();
   }
 
   /** True once the store has held everything that the server had. */
@@ -79,26 +98,29 @@ export class Reflector<T extends Stored> {
 
   /** Milliseconds since the server last sent anything, bookmarks included. */
   get silentForMs(): number {
-    return this.#options.clock.now() - this.#lastEventAt;
+    return this.#options.clock.monotonic() - this.#lastEventAtMs;
   }
 
+  /** Returns when `signal` has aborted; never throws. */
   async run(signal: AbortSignal): Promise<void> {
+    const { clock, onError, random } = this.#options;
     let backoffMs = firstBackoffMs;
+    let mostMs = 0;
     while (!signal.aborted) {
-      const startedAt = this.#options.clock.now();
+      const startedAtMs = clock.monotonic();
       const failure = await this.#follow(signal).then(
         () => undefined,
         (error: unknown) => error ?? new Error('The watch failed without a reason'),
       );
       if (signal.aborted) return;
-      const lastedMs = this.#options.clock.now() - startedAt;
-      if (lastedMs >= healthyMs) backoffMs = firstBackoffMs;
+      const lastedMs = clock.monotonic() - startedAtMs;
       if (failure === undefined && lastedMs >= shortestWatchMs) continue;
       if (isExpired(failure)) this.#resourceVersion = undefined;
-      const waitMs = Math.max(backoffMs * (0.5 + this.#options.random()), retryAfterMs(failure));
-      const maxBackoffMs = failure instanceof ApiError ? maxBackoffRefusedMs : maxBackoffUnreachableMs;
-      backoffMs = Math.min(backoffMs * 2, maxBackoffMs);
-      this.#options.onError?.(failure ?? new Error('The server ended the watch at once'), waitMs);
+      const isNews = lastedMs >= healthyMs || maxBackoffMs(failure) !== mostMs;
+      mostMs = maxBackoffMs(failure);
+      backoffMs = isNews ? firstBackoffMs : Math.min(backoffMs * 2, mostMs);
+      const waitMs = Math.max(backoffMs * (0.5 + random()), retryAfterMs(failure));
+      onError?.(failure ?? new Error('The server ended the watch at once'), waitMs);
       await this.#pause(waitMs, signal);
     }
   }
@@ -111,11 +133,12 @@ export class Reflector<T extends Stored> {
     } catch (error) {
       if (this.#resourceVersion !== undefined || !refusesStreamedList(error)) throw error;
       this.#streamedLists = false;
+      await this.#follow(signal);
     }
   }
 
   async #watch(signal: AbortSignal): Promise<void> {
-    const { transport, path, labelSelector, random } = this.#options;
+    const { transport, path, labelSelector, fieldSelector, random } = this.#options;
     const since = this.#resourceVersion;
     const stream = await transport.stream({
       method: 'GET',
@@ -126,6 +149,7 @@ export class Reflector<T extends Stored> {
         allowWatchBookmarks: true,
         timeoutSeconds: Math.round(300 + 300 * random()),
         labelSelector,
+        fieldSelector,
         resourceVersion: since,
         ...(since === undefined && { sendInitialEvents: true, resourceVersionMatch: 'NotOlderThan' }),
       },
@@ -138,30 +162,47 @@ export class Reflector<T extends Stored> {
     const lines = new LineSplitter();
     let collected = initial;
     const onLine = (line: string) => {
-      const event = JSON.parse(line) as WatchEvent;
-      if (event.type === 'ERROR') throw errorOf(event.object);
-      if (event.type === 'BOOKMARK' && collected && marksEndOfList(event.object)) {
-        this.#replace(collected.values());
+      const event = this.#parse(line);
+      if (!event) return;
+      const { object, type } = event;
+      if (type === 'ERROR') throw errorOf(object);
+      const { resourceVersion } = object.metadata;
+      if (type !== 'BOOKMARK') this.#take(event, collected);
+      else if (collected && marksEndOfList(object)) {
+        this.#replace(collected.values(), resourceVersion);
         collected = undefined;
-      } else if (event.type !== 'BOOKMARK') this.#take(event, collected);
-      if (!collected) this.#resourceVersion = event.object.metadata.resourceVersion;
+      }
+      if (!collected && resourceVersion) this.#resourceVersion = this.#seenVersion = resourceVersion;
     };
+    this.#heard = false;
     let cancelWatchdog = this.#watchdog(stream);
     try {
       for await (const chunk of stream) {
         cancelWatchdog();
         cancelWatchdog = this.#watchdog(stream);
-        this.#lastEventAt = this.#options.clock.now();
+        this.#heard = true;
+        this.#lastEventAtMs = this.#options.clock.monotonic();
         lines.push(chunk as Buffer, onLine);
       }
     } finally {
       cancelWatchdog();
-      stream.destroy();
+    }
+  }
+
+  #parse(line: string): WatchEvent | undefined {
+    try {
+      const event = JSON.parse(line) as WatchEvent;
+      if (event.type === 'ERROR' || event.object.metadata) return event;
+      throw new Error('It has no metadata');
+    } catch (cause) {
+      this.#skip(`a line of ${line.length} characters`, cause);
+      return undefined;
     }
   }
 
   #take(event: WatchEvent, collected: Map<string, T> | undefined): void {
-    const item = this.#options.project(event.object);
+    const item = this.#project(event.object);
+    if (!item) return;
     if (collected) {
       if (event.type === 'DELETED') collected.delete(item.key);
       else collected.set(item.key, item);
@@ -169,38 +210,69 @@ export class Reflector<T extends Stored> {
     else this.#options.store.upsert(item);
   }
 
+  /** What the store shall keep of the object; if that can't be told, what it has kept of it so far. */
+  #project(object: RawObject): T | undefined {
+    const { project, store } = this.#options;
+    try {
+      return project(object);
+    } catch (cause) {
+      const key = keyOf(object);
+      this.#skip(`"${key}"`, cause);
+      const known = store.get(key);
+      return known?.uid === object.metadata.uid ? known : undefined;
+    }
+  }
+
+  #skip(what: string, cause: unknown): void {
+    const { onError, path } = this.#options;
+    onError?.(new Error(`Cannot take in ${what} of ${path}: it is skipped`, { cause }), 0);
+  }
+
   async #list(signal: AbortSignal): Promise<void> {
-    const { transport, path, labelSelector, project } = this.#options;
+    const { transport, path, labelSelector, fieldSelector } = this.#options;
     const items: T[] = [];
     let token: string | undefined;
     let resourceVersion: string;
     do {
-      const query = { limit: pageSize, labelSelector, continue: token };
-      const page = await transport.request<ListPage>({ method: 'GET', path, query, signal, timeoutMs: 60_000 });
-      for (const object of page.items) items.push(project(object));
+      const query = { limit: pageSize, labelSelector, fieldSelector, continue: token };
+      const page = await transport.request<ListPage>({
+        method: 'GET',
+        path,
+        query,
+        signal,
+        timeoutMs: 60_000,
+      });
+      for (const object of page.items) {
+        const item = this.#project(object);
+        if (item) items.push(item);
+      }
       resourceVersion = page.metadata.resourceVersion;
       token = page.metadata.continue;
     } while (token);
-    this.#replace(items);
-    this.#resourceVersion = resourceVersion;
+    this.#replace(items, resourceVersion);
+    this.#resourceVersion = this.#seenVersion = resourceVersion;
   }
 
-  #replace(items: Iterable<T>): void {
-    this.#options.store.replace(items);
+  /** A list older than what was seen before comes from a server whose history was set back (a restored etcd): it alone is true. */
+  #replace(items: Iterable<T>, resourceVersion: string): void {
+    const { namespace, store } = this.#options;
+    const isSetBack = this.#seenVersion !== undefined && isNewer(this.#seenVersion, resourceVersion);
+    store.replace(items, { namespace, resourceVersion: isSetBack ? undefined : resourceVersion });
     if (this.#synced) return;
     this.#synced = true;
     this.#options.onSynced?.();
   }
 
   #watchdog(stream: IncomingMessage): () => void {
-    return this.#options.clock.setTimeout(
-      () => stream.destroy(new Error(`The watch of ${this.#options.path} was silent for ${silenceMs} ms`)),
-      silenceMs,
-    );
+    return this.#options.clock.setTimeout(() => {
+      if (!this.#heard) this.#resourceVersion = undefined;
+      stream.destroy(new Error(`The watch of ${this.#options.path} was silent for ${silenceMs} ms`));
+    }, silenceMs);
   }
 
   #pause(delayMs: number, signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
+      if (signal.aborted) return resolve();
       const wake = () => {
         cancel();
         signal.removeEventListener('abort', wake);
@@ -222,8 +294,13 @@ function refusesStreamedList(error: unknown): boolean {
   return error instanceof ApiError && (error.code === 422 || error.code === 400);
 }
 
-function retryAfterMs(error: unknown): number {
-  return error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0;
+function maxBackoffMs(failure: unknown): number {
+  if (!(failure instanceof ApiError) || failure.code >= 500) return maxBackoffUnreachableMs;
+  return failure.code === 404 ? maxBackoffNotFoundMs : maxBackoffRefusedMs;
+}
+
+function retryAfterMs(failure: unknown): number {
+  return failure instanceof ApiError ? Math.min(failure.retryAfterMs ?? 0, maxRetryAfterMs) : 0;
 }
 
 function errorOf(status: RawObject): ApiError {

@@ -1,4 +1,4 @@
-import type { ObjectKey } from '../api/object-key.ts';
+import { splitKey, type ObjectKey } from '../api/object-key.ts';
 
 /** What the store must know of an object; everything else is the projection's own business. */
 export interface Stored {
@@ -6,6 +6,17 @@ export interface Stored {
   uid: string;
   resourceVersion: string;
 }
+
+/** Which part of the store a list is about, and how old it is. */
+export interface ListScope {
+  /** The only namespace that the list covers; absent: all. */
+  namespace?: string | undefined;
+  /** The version at which the list was true. What is newer came as the answer to a write, and is kept. Absent: nothing is kept. */
+  resourceVersion?: string | undefined;
+}
+
+/** An answer comes within seconds after the request: what was deleted earlier than that need not be remembered. */
+const mostBuried = 4096;
 
 /** Called with the object before and after a change; `undefined` means that it did not exist. */
 export type ChangeListener<T> = (before: T | undefined, after: T | undefined) => void;
@@ -18,6 +29,8 @@ export type ChangeListener<T> = (before: T | undefined, after: T | undefined) =>
  */
 export class Store<T extends Stored> {
   readonly #items = new Map<ObjectKey, T>();
+  /** Uids of what was deleted lately: an answer that the delete has overtaken must not bring the object back. */
+  readonly #buried = new Set<string>();
   readonly #index = new Map<string, Map<ObjectKey, T>>();
   readonly #indexBy: (item: T) => string | undefined;
   readonly #onChange: ChangeListener<T>;
@@ -46,27 +59,19 @@ export class Store<T extends Stored> {
 
   /**
    * Takes in an object as a watch or the answer to a write has shown it. Older news than what is stored is dropped: the
-   * answer to a write may overtake the watch. (Resource versions of one kind are comparable integers, guaranteed since
-   * Kubernetes 1.35 and true before.)
+   * answer to a write may overtake the watch, and the watch the answer. (Resource versions of one kind are comparable integers,
+   * guaranteed since Kubernetes 1.35 and true before.)
    */
   upsert(item: T): void {
+    if (this.#buried.has(item.uid)) return;
     const before = this.#items.get(item.key);
     if (before && !isNewer(item.resourceVersion, before.resourceVersion)) return;
-    if (before && before.uid !== item.uid) {
-      this.#drop(before);
-      this.#onChange(before, undefined);
-      this.#put(item);
-      this.#onChange(undefined, item);
-      return;
-    }
-    if (before) this.#drop(before);
-    this.#put(item);
-    this.#onChange(before, item);
+    this.#change(before, item);
   }
 
   /**
    * Corrects the stored object by what a write of our own has made certain, until the watch shows it. The resource version stays
-   * that of the last observation, so that no news is taken for old.
+   * that of the last observation, so that no news is taken for old. Nobody is told: who wrote knows.
    */
   amend(key: ObjectKey, uid: string, change: Partial<T>): void {
     const before = this.#items.get(key);
@@ -77,28 +82,44 @@ export class Store<T extends Stored> {
 
   /** Forgets the object, unless the one that is stored is a later incarnation. */
   remove(item: T): void {
+    this.#bury(item.uid);
     const before = this.#items.get(item.key);
-    if (!before || before.uid !== item.uid) return;
+    if (before?.uid !== item.uid) return;
     this.#drop(before);
     this.#onChange(before, undefined);
   }
 
-  /**
-   * Replaces everything by a fresh list, which is the truth even if its versions are lower (a restored etcd).
-   * What the list lacks is told as deleted.
-   */
-  replace(items: Iterable<T>): void {
-    const gone = new Map(this.#items);
+  /** Replaces everything in the scope by a fresh list. What the list lacks is told as deleted. */
+  replace(items: Iterable<T>, { namespace, resourceVersion }: ListScope = {}): void {
+    if (resourceVersion === undefined) this.#buried.clear();
+    const gone = new Map<ObjectKey, T>();
+    for (const [key, item] of this.#items) {
+      const covered = namespace === undefined || splitKey(key).namespace === namespace;
+      const known = resourceVersion === undefined || !isNewer(item.resourceVersion, resourceVersion);
+      if (covered && known) gone.set(key, item);
+    }
     for (const item of items) {
-      const before = gone.get(item.key);
-      gone.delete(item.key);
+      const before = this.#items.get(item.key);
+      if ((before && !gone.delete(item.key)) || this.#buried.has(item.uid)) continue;
       if (before?.resourceVersion === item.resourceVersion && before.uid === item.uid) continue;
-      if (before) this.#drop(before);
-      if (before && before.uid !== item.uid) this.#onChange(before, undefined);
-      this.#put(item);
-      this.#onChange(before?.uid === item.uid ? before : undefined, item);
+      this.#change(before, item);
     }
     for (const item of gone.values()) this.remove(item);
+  }
+
+  #change(before: T | undefined, after: T): void {
+    const isReplaced = before !== undefined && before.uid !== after.uid;
+    if (isReplaced) this.remove(before);
+    else if (before) this.#drop(before);
+    this.#put(after);
+    this.#onChange(isReplaced ? undefined : before, after);
+  }
+
+  #bury(uid: string): void {
+    this.#buried.add(uid);
+    if (this.#buried.size <= mostBuried) return;
+    const [oldest] = this.#buried;
+    if (oldest !== undefined) this.#buried.delete(oldest);
   }
 
   #put(item: T): void {
@@ -120,7 +141,7 @@ export class Store<T extends Stored> {
 }
 
 /** Compares two resource versions as the integers that they are, without losing digits beyond 2^53. */
-function isNewer(candidate: string, stored: string): boolean {
+export function isNewer(candidate: string, stored: string): boolean {
   if (candidate.length !== stored.length) return candidate.length > stored.length;
   return candidate > stored;
 }

@@ -3,6 +3,7 @@ import https from 'node:https';
 import type { IncomingMessage } from 'node:http';
 import { ApiError } from './api-error.ts';
 import type { Access, Credentials } from './credentials.ts';
+import { type Answer, exchange, isSuccess, StaleConnectionError } from './exchange.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
@@ -13,6 +14,7 @@ export interface ApiRequest {
   body?: unknown;
   /** Media type of the body; for PATCH it says which kind of patch. */
   contentType?: string;
+  /** 15 s by default: for the whole answer, or until a watch is open. */
   timeoutMs?: number;
   signal?: AbortSignal;
 }
@@ -21,9 +23,8 @@ export interface ApiRequest {
 export type RequestObserver = (request: ApiRequest, code: string) => void;
 
 export interface TransportOptions {
-  credentials: Credentials;
+  credentials: Pick<Credentials, 'get' | 'reject'>;
   userAgent: string;
-  maxSockets?: number;
   timeoutMs?: number;
   onResponse?: RequestObserver;
 }
@@ -33,15 +34,14 @@ const idleSocketMs = 60_000;
 
 /**
  * Speaks with one API server, in raw JSON over kept-alive connections: the generated classes of client-node open a connection for
- * each request and drop the fields that they do not know.
+ * each request and drop the fields that they do not know. How many requests run at once is for the callers to limit.
  *
- * It decides no retries, with one exception: a kept-alive connection that the server closed just when it was used again
- * is replaced at once, because nothing of the request arrived.
+ * It decides no retries, with one exception: when a kept-alive connection breaks just as it is used again, the request is
+ * sent once more. Not a POST: the server may have taken the first, and would call the second a conflict.
  */
 export class Transport {
-  readonly #credentials: Credentials;
+  readonly #credentials: TransportOptions['credentials'];
   readonly #userAgent: string;
-  readonly #maxSockets: number;
   readonly #timeoutMs: number;
   readonly #onResponse: RequestObserver;
   #pool: { fingerprint: string; agent: http.Agent } | undefined;
@@ -49,20 +49,18 @@ export class Transport {
   constructor(options: TransportOptions) {
     this.#credentials = options.credentials;
     this.#userAgent = options.userAgent;
-    this.#maxSockets = options.maxSockets ?? 24;
     this.#timeoutMs = options.timeoutMs ?? 15_000;
     this.#onResponse = options.onResponse ?? (() => undefined);
   }
 
-  /** Returns the parsed answer; throws `ApiError` if the server refused, the network's own error if it was not reached. */
+  /** Returns the parsed answer; throws `ApiError` if the server refused, an error with the network's own as cause if it was not reached. */
   async request<T>(request: ApiRequest): Promise<T> {
-    const signal = withDeadline(request.signal, request.timeoutMs ?? this.#timeoutMs);
-    const response = await this.#send(request, signal);
-    const text = await readAll(response);
-    this.#report(request, response);
-    const code = response.statusCode ?? 0;
-    if (code >= 400) throw this.#refusal(response, text);
-    return (text === '' ? undefined : JSON.parse(text)) as T;
+    const { text } = await this.#send(request, false);
+    try {
+      return (text === '' ? undefined : JSON.parse(text)) as T;
+    } catch (cause) {
+      throw failed(request, cause);
+    }
   }
 
   /**
@@ -70,142 +68,115 @@ export class Transport {
    * the caller; `request.signal` ends it. Throws like `request` if the watch is refused.
    */
   async stream(request: ApiRequest): Promise<IncomingMessage> {
-    const signal = request.signal ?? new AbortController().signal;
-    const opening = new AbortController();
-    const timer = setTimeout(() => opening.abort(timeoutError(request)), request.timeoutMs ?? this.#timeoutMs);
-    try {
-      const response = await this.#send(request, AbortSignal.any([signal, opening.signal]), signal);
-      const code = response.statusCode ?? 0;
-      this.#report(request, response);
-      if (code >= 400) throw this.#refusal(response, await readAll(response));
-      return response;
-    } finally {
-      clearTimeout(timer);
-    }
+    const { response } = await this.#send(request, true);
+    return response;
   }
 
-  /** Closes the idle connections; requests under way end by their own signal. */
+  /** Closes the connections as they become idle; requests under way end by themselves or by their own signal. */
   close(): void {
-    this.#pool?.agent.destroy();
+    if (this.#pool) retire(this.#pool.agent);
     this.#pool = undefined;
   }
 
-  async #send(request: ApiRequest, signal: AbortSignal, streamSignal?: AbortSignal): Promise<IncomingMessage> {
-    const access = await this.#credentials.get();
+  async #send(request: ApiRequest, streamed: boolean): Promise<Answer> {
     try {
-      return await this.#exchange(request, access, signal, streamSignal);
+      const access = await this.#credentials.get();
+      const answer = await this.#exchange(request, access, streamed);
+      this.#onResponse(request, String(answer.response.statusCode));
+      if (!isSuccess(answer.response)) throw this.#refusal(request, access, answer);
+      return answer;
     } catch (error) {
-      if (!(error instanceof StaleConnection)) {
-        this.#onResponse(request, '<error>');
-        throw error;
-      }
-      return this.#exchange(request, access, signal, streamSignal);
+      if (error instanceof ApiError) throw error;
+      this.#onResponse(request, '<error>');
+      throw failed(request, error);
     }
   }
 
-  #exchange(
+  async #exchange(request: ApiRequest, access: Access, streamed: boolean): Promise<Answer> {
+    const body = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body));
+    const { signal, timeoutMs = this.#timeoutMs } = request;
+    const attempt = () =>
+      exchange({
+        options: this.#requestOptions(request, access, streamed, body),
+        body,
+        timeoutMs,
+        signal,
+        streamed,
+      });
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!(error instanceof StaleConnectionError) || request.method === 'POST') throw error;
+      return attempt();
+    }
+  }
+
+  #requestOptions(
     request: ApiRequest,
     access: Access,
-    signal: AbortSignal,
-    streamSignal: AbortSignal | undefined,
-  ): Promise<IncomingMessage> {
-    const { server } = access;
-    const secure = server.protocol === 'https:';
-    const body = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body));
-    const options: https.RequestOptions = {
-      ...access.tls,
+    streamed: boolean,
+    body?: Buffer,
+  ): https.RequestOptions {
+    const { server, tls, proxyAgent } = access;
+    return {
+      ...tls,
       protocol: server.protocol,
       hostname: server.hostname.replace(/^\[|\]$/g, ''),
-      port: server.port || (secure ? 443 : 80),
+      port: server.port || (server.protocol === 'https:' ? 443 : 80),
       method: request.method,
       path: pathOf(server, request),
-      agent: access.proxyAgent ?? (streamSignal ? false : this.#agent(access)),
+      agent: proxyAgent ?? (streamed ? false : this.#agent(access)),
       headers: {
         ...access.headers,
         Accept: 'application/json',
         'User-Agent': this.#userAgent,
-        ...(body && { 'Content-Type': request.contentType ?? 'application/json', 'Content-Length': body.length }),
+        ...(body && {
+          'Content-Type': request.contentType ?? 'application/json',
+          'Content-Length': body.length,
+        }),
       },
     };
-    return new Promise((resolve, reject) => {
-      const outgoing = (secure ? https : http).request(options);
-      const abort = () => outgoing.destroy(asError(signal.reason));
-      if (signal.aborted) return reject(asError(signal.reason));
-      signal.addEventListener('abort', abort, { once: true });
-      outgoing.once('response', (response: IncomingMessage) => {
-        const settled = () => signal.removeEventListener('abort', abort);
-        if (streamSignal) {
-          // The opening deadline is over; from here on only the caller's own signal ends the stream.
-          settled();
-          const end = () => response.destroy(asError(streamSignal.reason));
-          if (streamSignal.aborted) end();
-          else streamSignal.addEventListener('abort', end, { once: true });
-          response.once('close', () => streamSignal.removeEventListener('abort', end));
-        } else response.once('close', settled);
-        resolve(response);
-      });
-      outgoing.once('error', (error: NodeJS.ErrnoException) => {
-        signal.removeEventListener('abort', abort);
-        const stale = outgoing.reusedSocket && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
-        reject(stale && !signal.aborted ? new StaleConnection() : error);
-      });
-      outgoing.end(body);
-    });
   }
 
-  #agent(access: Access): http.Agent {
-    if (this.#pool?.fingerprint === access.fingerprint) return this.#pool.agent;
-    this.#pool?.agent.destroy();
-    const secure = access.server.protocol === 'https:';
-    const agent = new (secure ? https : http).Agent({
-      keepAlive: true,
-      keepAliveMsecs: 30_000,
-      maxSockets: this.#maxSockets,
-      maxFreeSockets: this.#maxSockets,
-      scheduling: 'lifo',
-      timeout: idleSocketMs,
-    });
-    this.#pool = { fingerprint: access.fingerprint, agent };
+  /** The agent of these certificates. Connections of others finish what they do and are not used again. */
+  #agent({ fingerprint, server }: Access): http.Agent {
+    if (this.#pool?.fingerprint === fingerprint) return this.#pool.agent;
+    this.close();
+    const Agent = server.protocol === 'https:' ? https.Agent : http.Agent;
+    const agent = new Agent({ keepAlive: true, keepAliveMsecs: 30_000, timeout: idleSocketMs });
+    this.#pool = { fingerprint, agent };
     return agent;
   }
 
-  #refusal(response: IncomingMessage, body: string): ApiError {
-    if (response.statusCode === 401) this.#credentials.invalidate();
-    return new ApiError(response.statusCode ?? 0, body, response.headers['retry-after']);
-  }
-
-  #report(request: ApiRequest, response: IncomingMessage): void {
-    this.#onResponse(request, String(response.statusCode));
+  #refusal(request: ApiRequest, access: Access, { response, text }: Answer): ApiError {
+    const { statusCode = 0, headers } = response;
+    if (statusCode === 401) this.#credentials.reject(access);
+    return new ApiError(statusCode, text, { request: describe(request), retryAfter: headers['retry-after'] });
   }
 }
 
-/** A kept-alive connection was closed by the server before the request could be sent on it. */
-class StaleConnection extends Error {}
-
-function pathOf(server: URL, request: ApiRequest): string {
-  const query = new URLSearchParams();
-  for (const [name, value] of Object.entries(request.query ?? {})) {
-    if (value !== undefined) query.set(name, String(value));
+/** Unlike `destroy`, leaves the requests under way alone. */
+function retire(agent: http.Agent): void {
+  agent.maxFreeSockets = 0;
+  for (const sockets of Object.values(agent.freeSockets)) {
+    for (const socket of sockets ?? []) socket.destroy();
   }
-  const search = query.size > 0 ? `?${query}` : '';
-  return server.pathname.replace(/\/$/, '') + request.path + search;
 }
 
-async function readAll(response: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of response) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks).toString('utf8');
+function pathOf(server: URL, { path, query = {} }: ApiRequest): string {
+  let search = '';
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined) search += `${search ? '&' : '?'}${name}=${encodeURIComponent(value)}`;
+  }
+  return server.pathname.replace(/\/$/, '') + path + search;
 }
 
-function withDeadline(signal: AbortSignal | undefined, timeoutMs: number): AbortSignal {
-  const deadline = AbortSignal.timeout(timeoutMs);
-  return signal ? AbortSignal.any([signal, deadline]) : deadline;
+function describe({ method, path }: ApiRequest): string {
+  return `${method} ${path}`;
 }
 
-function timeoutError(request: ApiRequest): Error {
-  return new Error(`Cannot open ${request.method} ${request.path}: no answer in time`);
-}
-
-function asError(reason: unknown): Error {
-  return reason instanceof Error ? reason : new Error(String(reason));
+/** Says what was tried. Node leaves the message empty when it tried several addresses in vain. */
+function failed(request: ApiRequest, cause: unknown): Error {
+  const { message, code } = cause as NodeJS.ErrnoException;
+  return new Error(`${describe(request)} failed: ${message || code || String(cause)}`, { cause });
 }

@@ -3,6 +3,13 @@ import type { ObjectKey } from '../api/object-key.ts';
 import type { Rendered } from '../desired/deployment.ts';
 import type { ObservedDeployment, ObservedPod } from '../status/observed.ts';
 
+export interface DaemonEvent {
+  type: 'Normal' | 'Warning';
+  /** One CamelCase word, the same as the condition's. */
+  reason: string;
+  message: string;
+}
+
 /**
  * The cluster as the story sees it. Reads answer at once from what the watches have shown; a write returns when the API server
  * has taken it, and the next read already shows it. A refused write throws `RefusedError`.
@@ -17,4 +24,6 @@ export interface Cluster {
   applyChild(child: ObservedDeployment, desired: Rendered): Promise<void>;
   scaleChild(child: ObservedDeployment, replicas: number): Promise<void>;
   writeStatus(daemon: ClariveDaemon, status: ClariveDaemonStatus): Promise<void>;
+  /** Tells an Event about the daemon. Returns at once; an Event may get lost. */
+  recordEvent(daemon: ClariveDaemon, event: DaemonEvent): void;
 }

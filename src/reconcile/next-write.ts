@@ -9,7 +9,7 @@ export type NextWrite =
   | { do: 'apply'; child: ObservedDeployment; desired: Rendered }
   | { do: 'scale'; child: ObservedDeployment; replicas: number }
   /** The child differs, and is left so because `spec.paused` asks for it. */
-  | { do: 'leave' }
+  | { do: 'leave'; message: string }
   /** The child is on its way out: its end is waited for. */
   | { do: 'wait'; message: string }
   /** The Deployment of this name belongs to somebody else. */
@@ -17,35 +17,44 @@ export type NextWrite =
 
 /**
  * Start and stop are decided here: the switch is `spec.replicas`, and a child that differs in nothing else is scaled to
- * it. A daemon whose spec cannot be rendered can still be stopped.
+ * it. A stop comes before everything else, so that a daemon can be stopped although the rest of its spec can't be rendered
+ * or is refused.
  */
 export function nextWrite(
   daemon: ClariveDaemon,
   desired: Desired,
   child: ObservedDeployment | undefined,
 ): NextWrite {
-  if (!child) return 'invalid' in desired ? { do: 'nothing' } : unlessPaused(daemon, { do: 'create', desired });
+  if (!child)
+    return 'invalid' in desired ? { do: 'nothing' } : unlessPaused(daemon, { do: 'create', desired });
+  return whileNotOurs(daemon, child) ?? bringInLine(daemon, desired, child);
+}
 
+/** What to do about a child that is not ours to write to, if it is one. An orphan of ours has lost its owner, as after a restore. */
+function whileNotOurs(daemon: ClariveDaemon, child: ObservedDeployment): NextWrite | undefined {
   const owner = child.controller;
-  const own = owner?.uid === daemon.metadata.uid;
-  const orphan = owner === undefined && child.selectsOwnPods;
-  if (owner && !own && owner.kind === kind && owner.name === daemon.metadata.name)
+  const isOwn = owner?.uid === daemon.metadata.uid;
+  const isOrphan = owner === undefined && child.selectsOwnPods;
+  if (!isOwn && owner?.kind === kind && owner.name === daemon.metadata.name)
     return { do: 'wait', message: 'Waiting until the Deployment of the deleted daemon of this name is gone' };
-  if (!own && !orphan) return { do: 'yield', message: foreignMessage(daemon, child) };
+  if (!isOwn && !isOrphan) return { do: 'yield', message: foreignMessage(daemon, child) };
   if (child.deleting) return { do: 'wait', message: 'Waiting until the deleted Deployment is gone' };
+  return undefined;
+}
 
+function bringInLine(daemon: ClariveDaemon, desired: Desired, child: ObservedDeployment): NextWrite {
   const replicas = wantedReplicas(daemon);
-  if ('invalid' in desired) {
-    const mustStop = replicas === 0 && child.replicas > 0;
-    return mustStop ? unlessPaused(daemon, { do: 'scale', child, replicas }) : { do: 'nothing' };
-  }
-  if (orphan || child.carries !== desired.digest) return unlessPaused(daemon, { do: 'apply', child, desired });
-  if (child.replicas !== replicas) return unlessPaused(daemon, { do: 'scale', child, replicas });
-  return { do: 'nothing' };
+  const scale = { do: 'scale', child, replicas } as const;
+  if (replicas === 0 && child.replicas > 0) return unlessPaused(daemon, scale);
+  if ('invalid' in desired) return { do: 'nothing' };
+  if (child.carries !== desired.digest) return unlessPaused(daemon, { do: 'apply', child, desired });
+  return child.replicas === replicas ? { do: 'nothing' } : unlessPaused(daemon, scale);
 }
 
 function unlessPaused(daemon: ClariveDaemon, write: NextWrite): NextWrite {
-  return daemon.spec.paused ? { do: 'leave' } : write;
+  if (!daemon.spec.paused) return write;
+  const state = write.do === 'create' ? 'is missing' : 'differs from the spec';
+  return { do: 'leave', message: `The Deployment ${state} and is left alone while spec.paused is true` };
 }
 
 function foreignMessage(daemon: ClariveDaemon, child: ObservedDeployment): string {

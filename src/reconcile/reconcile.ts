@@ -3,15 +3,19 @@
  * lost, repeated or late: the last one makes it right.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { ObjectKey } from '../api/object-key.ts';
+import type { ClariveDaemon, ClariveDaemonStatus } from '../api/clarive-daemon.ts';
+import { keyOf, type ObjectKey } from '../api/object-key.ts';
 import { desiredDeployment, wantedReplicas, type DaemonDefaults } from '../desired/deployment.ts';
 import { daemonStatus, type WriteOutcome } from '../status/daemon-status.ts';
+import { eventOf } from '../status/event.ts';
 import type { Cluster } from './cluster.ts';
 import { RefusedError } from './errors.ts';
 import { nextWrite, type NextWrite } from './next-write.ts';
+import type { StatusSchedule } from './status-schedule.ts';
 
 export interface Dependencies {
   cluster: Cluster;
+  statusSchedule: StatusSchedule;
   defaults: DaemonDefaults;
   /** Wall clock, in milliseconds since 1970. */
   now: () => number;
@@ -22,9 +26,13 @@ export interface Visit {
   requeueAfterMs?: number;
 }
 
-export async function reconcile(key: ObjectKey, { cluster, defaults, now }: Dependencies): Promise<Visit> {
+export async function reconcile(key: ObjectKey, dependencies: Dependencies): Promise<Visit> {
+  const { cluster, statusSchedule, defaults, now } = dependencies;
   const daemon = cluster.daemon(key);
-  if (!daemon || daemon.metadata.deletionTimestamp) return {}; // the garbage collector removes the child
+  if (!daemon || daemon.metadata.deletionTimestamp) {
+    statusSchedule.settled(key);
+    return {}; // the garbage collector removes the child
+  }
 
   const desired = desiredDeployment(daemon, defaults, cluster.child(key)?.restartedAt);
   const outcome = await carryOut(nextWrite(daemon, desired, cluster.child(key)), cluster);
@@ -38,9 +46,13 @@ export async function reconcile(key: ObjectKey, { cluster, defaults, now }: Depe
     pods: cluster.pods(key),
     nowMs: now(),
   });
-  if (!isDeepStrictEqual(status, daemon.status)) await cluster.writeStatus(daemon, status);
-  return recheckAfterMs === undefined ? {} : { requeueAfterMs: recheckAfterMs };
+  const heldBackMs = await report(daemon, status, dependencies);
+  if (outcome.is === 'failed') throw outcome.error; // the status tells of it; when to try again is the queue's to decide
+  return soonest(heldBackMs, recheckAfterMs, outcome.is === 'refused' ? refusedRetryMs : undefined);
 }
+
+/** A refusal may end without any news of it here: a quota is raised, a policy is corrected. */
+const refusedRetryMs = 30_000;
 
 async function carryOut(write: NextWrite, cluster: Cluster): Promise<WriteOutcome> {
   try {
@@ -57,14 +69,37 @@ async function carryOut(write: NextWrite, cluster: Cluster): Promise<WriteOutcom
       case 'nothing':
         return { is: 'settled' };
       case 'leave':
-        return { is: 'paused' };
+        return { is: 'paused', message: write.message };
       case 'wait':
         return { is: 'waiting', message: write.message };
       case 'yield':
         return { is: 'refused', reason: 'Conflict', message: write.message };
     }
   } catch (error) {
-    if (!(error instanceof RefusedError)) throw error;
-    return { is: 'refused', reason: error.reason, message: error.message };
+    if (error instanceof RefusedError) return { is: 'refused', reason: error.reason, message: error.message };
+    return { is: 'failed', error: error as Error };
   }
+}
+
+/** Writes a status that differs from the stored one, now or, if it may be held back, after the time that it returns. */
+async function report(
+  daemon: ClariveDaemon,
+  status: ClariveDaemonStatus,
+  { cluster, statusSchedule }: Dependencies,
+): Promise<number | undefined> {
+  const key = keyOf(daemon);
+  if (!isDeepStrictEqual(status, daemon.status)) {
+    const waitMs = statusSchedule.waitMs(key, status);
+    if (waitMs > 0) return waitMs;
+    await cluster.writeStatus(daemon, status);
+    const event = eventOf(daemon.status, status);
+    if (event) cluster.recordEvent(daemon, event);
+  }
+  statusSchedule.settled(key);
+  return undefined;
+}
+
+function soonest(...delaysMs: (number | undefined)[]): Visit {
+  const soonestMs = Math.min(...delaysMs.map((delayMs) => delayMs ?? Infinity));
+  return Number.isFinite(soonestMs) ? { requeueAfterMs: soonestMs } : {};
 }

@@ -1,12 +1,19 @@
 /** Computes the whole status of a daemon from what was observed; nothing of it is remembered elsewhere. */
 import type { ClariveDaemon, ClariveDaemonStatus, PodSummary } from '../api/clarive-daemon.ts';
-import { reasonTable, type Condition, type ConditionStatus, type ConditionType, type Reason } from '../api/conditions.ts';
+import {
+  reasonTable,
+  type Condition,
+  type ConditionStatus,
+  type ConditionType,
+  type Reason,
+} from '../api/conditions.ts';
 import { instanceLabel, nameLabel, nameLabelValue } from '../api/labels.ts';
 import type { Desired } from '../desired/deployment.ts';
 import { canonicalService } from '../presets/presets.ts';
-import { countCrashes, stableRunMs } from './crashes.ts';
+import { countCrashes, recycleMs, stableRunMs } from './crashes.ts';
 import { judge, type Judgement, type WriteOutcome } from './judge.ts';
-import type { ObservedDeployment, ObservedPod } from './observed.ts';
+import type { ObservedContainer, ObservedDeployment, ObservedPod } from './observed.ts';
+import { clean } from './words.ts';
 
 export type { WriteOutcome };
 
@@ -38,17 +45,18 @@ export function daemonStatus(observation: Observation): StatusReport {
   const pod = speakingPod(live);
   const crashes = pod ? countCrashes(before?.pod, pod, nowMs) : 0;
   const judgement = judge({
-    daemon,
     invalid: 'invalid' in desired ? desired.invalid : undefined,
     child: own,
     pod,
-    livePods: live.length,
+    lastFailure: speakingPod(pods.filter(({ finished }) => finished))?.failure,
     wanted,
     crashes,
-    wasReady: before?.conditions?.find(({ type }) => type === 'Ready')?.status === 'True',
+    wasRunning: before?.conditions?.find(({ type }) => type === 'Ready')?.reason === 'Running',
     outcome,
+    nowMs,
   });
   const progress = judgeProgress(judgement, daemon, nowMs);
+  const message = messageOf(judgement, progress);
   const conditions = [
     condition('Ready', progress.ready),
     condition('Reconciling', progress.reconciling),
@@ -56,7 +64,7 @@ export function daemonStatus(observation: Observation): StatusReport {
     condition('Active', activity(live)),
   ];
   const status: ClariveDaemonStatus = {
-    observedGeneration: daemon.metadata.generation ?? 0,
+    observedGeneration: generationOf(daemon),
     replicas: live.length,
     readyReplicas: live.filter(({ ready }) => ready).length,
     selector: `${nameLabel}=${nameLabelValue},${instanceLabel}=${daemon.metadata.name}`,
@@ -67,16 +75,24 @@ export function daemonStatus(observation: Observation): StatusReport {
   if (image !== undefined) status.image = image;
   const summary = summarize(before, pod, crashes, conditions);
   if (summary) status.pod = summary;
-  return { status, ...recheck(progress.remainingMs, crashes, pod, nowMs) };
+  return { status, ...recheck(progress.remainingMs, pod, nowMs) };
 
   function condition(type: ConditionType, value: ConditionStatus): Condition {
-    return settle(daemon, { type, status: value, ...judgement }, nowMs);
+    return settle(daemon, { type, status: value, reason: judgement.reason, message }, nowMs);
   }
 }
 
+function messageOf({ message, detail }: Judgement, { stalled }: Progress): string {
+  return stalled === 'True' && detail ? clean(`${message}: ${detail}`) : message;
+}
+
+function generationOf({ metadata }: ClariveDaemon): number {
+  return metadata.generation ?? 0;
+}
+
 /** The pod that speaks for the daemon: a successor rather than the one that is ending, then the youngest. */
-function speakingPod(live: readonly ObservedPod[]): ObservedPod | undefined {
-  return live.toSorted(
+function speakingPod(pods: readonly ObservedPod[]): ObservedPod | undefined {
+  return pods.toSorted(
     (a, b) =>
       Number(a.deleting) - Number(b.deleting) ||
       b.createdAt.localeCompare(a.createdAt) ||
@@ -122,9 +138,10 @@ function remaining(daemon: ClariveDaemon, reason: Reason, nowMs: number): number
  * The condition Reconciling as it was, if the same wait still goes on. A changed spec, or the end of a state that has no
  * deadline, begins a new one.
  */
-function earlierProgress({ metadata, status }: ClariveDaemon, reason: Reason): Condition | undefined {
+function earlierProgress(daemon: ClariveDaemon, reason: Reason): Condition | undefined {
+  const { status } = daemon;
   const before = status?.conditions?.find(({ type }) => type === 'Reconciling');
-  if (!before || status?.observedGeneration !== metadata.generation) return undefined;
+  if (!before || status?.observedGeneration !== generationOf(daemon)) return undefined;
   return progressOf(before.reason) === progressOf(reason) ? before : undefined;
 }
 
@@ -133,14 +150,18 @@ function progressOf(reason: string): string | undefined {
 }
 
 /** A condition keeps its time as long as it keeps its status; Reconciling also tells when a new wait began. */
-function settle(daemon: ClariveDaemon, next: Omit<Condition, 'lastTransitionTime'>, nowMs: number): Condition {
+function settle(
+  daemon: ClariveDaemon,
+  next: Omit<Condition, 'lastTransitionTime'>,
+  nowMs: number,
+): Condition {
   const before = daemon.status?.conditions?.find(({ type }) => type === next.type);
   const newWait =
     next.type === 'Reconciling' && next.status === 'True' && !earlierProgress(daemon, next.reason as Reason);
   const keep = before?.status === next.status && !newWait;
   return {
     ...next,
-    observedGeneration: daemon.metadata.generation ?? 0,
+    observedGeneration: generationOf(daemon),
     lastTransitionTime: keep ? before.lastTransitionTime : toTime(nowMs),
   };
 }
@@ -193,18 +214,26 @@ function changed(before: Condition[] | undefined, after: Condition[]): boolean {
   });
 }
 
-/** Time alone ends a wait (the deadline) and a crash loop (ten minutes of continuous run). */
+/** Time alone ends a wait (the deadline), a crash loop (ten minutes of continuous run) and the patience with a recycled daemon. */
 function recheck(
   remainingMs: number | undefined,
-  crashes: number,
   pod: ObservedPod | undefined,
   nowMs: number,
 ): { recheckAfterMs?: number } {
-  const startedAt = pod?.container?.startedAt;
-  const stableInMs =
-    crashes > 0 && startedAt !== undefined ? Date.parse(startedAt) + stableRunMs - nowMs : Infinity;
-  const recheckAfterMs = Math.min(remainingMs ?? Infinity, stableInMs);
-  return Number.isFinite(recheckAfterMs) ? { recheckAfterMs: Math.max(recheckAfterMs, 0) } : {};
+  const timesMs = [pod?.container, pod?.companion].flatMap((container) => turningPointsMs(container));
+  const delaysMs = timesMs.map((timeMs) => timeMs - nowMs).filter((delayMs) => delayMs > 0);
+  const recheckAfterMs = Math.min(remainingMs ?? Infinity, ...delaysMs);
+  return Number.isFinite(recheckAfterMs) ? { recheckAfterMs } : {};
+}
+
+/** When what a container's last exit means changes. */
+function turningPointsMs(container: ObservedContainer | undefined): number[] {
+  if (!container?.lastExit) return [];
+  const { lastExit, startedAt } = container;
+  const turnsAtMs = [];
+  if (startedAt !== undefined) turnsAtMs.push(Date.parse(startedAt) + stableRunMs);
+  if (lastExit.code === 0) turnsAtMs.push(Date.parse(lastExit.finishedAt) + recycleMs);
+  return turnsAtMs;
 }
 
 /** Kubernetes' times have whole seconds. */

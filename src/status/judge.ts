@@ -1,102 +1,203 @@
 /** Finds the one reason that answers "is this daemon active, and if not, why?". The first that applies wins. */
-import type { ClariveDaemon } from '../api/clarive-daemon.ts';
 import type { Reason } from '../api/conditions.ts';
-import { crashLoopAfter, isRecycle } from './crashes.ts';
-import type { Exit, ObservedContainer, ObservedDeployment, ObservedPod, Waiting } from './observed.ts';
+import { crashLoopAfter, endsByItself, isCrash, isRecycling, isStable } from './crashes.ts';
+import type {
+  Companion,
+  Exit,
+  ObservedContainer,
+  ObservedDeployment,
+  ObservedPod,
+  Waiting,
+} from './observed.ts';
+import { clean, describeExit } from './words.ts';
 
 /** What became of this visit's write. */
 export type WriteOutcome =
   | { is: 'settled' }
   /** The child differs and is left so, because the daemon is paused. */
-  | { is: 'paused' }
+  | { is: 'paused'; message: string }
   | { is: 'waiting'; message: string }
-  | { is: 'refused'; reason: 'InvalidSpec' | 'AdmissionRejected' | 'Conflict'; message: string };
+  | { is: 'refused'; reason: 'InvalidSpec' | 'AdmissionRejected' | 'Conflict'; message: string }
+  /** Nobody knows whether trying again helps; it is tried again. */
+  | { is: 'failed'; error: Error };
 
 export interface Facts {
-  daemon: ClariveDaemon;
   /** Why no child can be made of the spec, if so. */
   invalid: string | undefined;
   /** The daemon's own child; undefined if there is none yet. */
   child: ObservedDeployment | undefined;
   /** The pod that speaks for the daemon: see `speakingPod`. */
   pod: ObservedPod | undefined;
-  /** Pods that still exist and have not ended, including those being deleted. */
-  livePods: number;
+  /** Why the last pod that is over failed as a whole. */
+  lastFailure: string | undefined;
   wanted: number;
   crashes: number;
-  wasReady: boolean;
+  /** The daemon was last reported as Running. */
+  wasRunning: boolean;
   outcome: WriteOutcome;
+  nowMs: number;
 }
 
 export interface Judgement {
   reason: Reason;
   message: string;
+  /** What it waits for. It changes on the way, so it is said only when the deadline is over. */
+  detail?: string | undefined;
 }
 
 export function judge(facts: Facts): Judgement {
-  const { invalid, outcome } = facts;
-  if (invalid !== undefined) return { reason: 'InvalidSpec', message: invalid };
-  if (outcome.is === 'refused') return { reason: outcome.reason, message: outcome.message };
-  if (outcome.is === 'waiting') return { reason: 'Starting', message: outcome.message };
-  if (outcome.is === 'paused')
-    return {
-      reason: 'Paused',
-      message: 'The Deployment differs from the spec and is left alone while spec.paused is true',
-    };
-  return facts.wanted === 0 ? judgeStop(facts) : judgeRun(facts);
+  const { reason, message, detail } = judgeFirst(facts);
+  return { reason, message: clean(message), detail: detail && clean(detail) };
 }
 
-function judgeStop({ child, livePods, pod }: Facts): Judgement {
-  if (livePods > 0 || child === undefined || child.replicas > 0) {
-    const name = pod ? `Pod ${pod.name}` : 'The pod';
-    return { reason: 'Stopping', message: `${name} is being stopped` };
+function judgeFirst(facts: Facts): Judgement {
+  const { invalid, outcome } = facts;
+  if (invalid !== undefined) return { reason: 'InvalidSpec', message: invalid };
+  switch (outcome.is) {
+    case 'refused':
+      return judgeRefusal(outcome.message, outcome.reason);
+    case 'paused':
+      return { reason: 'Paused', message: outcome.message };
+    case 'waiting':
+      return underWay(facts, outcome.message);
+    case 'failed':
+      return underWay(facts, `The Deployment can't be written and is tried again: ${outcome.error.message}`);
+    case 'settled':
+      return facts.wanted === 0 ? judgeStop(facts) : judgeRun(facts);
   }
+}
+
+/** The operator's own work is not done yet. */
+function underWay({ wanted, pod }: Facts, message: string): Judgement {
+  if (wanted === 0) return { reason: 'Stopping', message };
+  return pod?.deleting ? { reason: 'WaitingForOldPod', message } : starting(message);
+}
+
+function judgeStop({ child, pod }: Facts): Judgement {
+  if (pod?.nodeLost) return judgeLostNode(pod);
+  if (pod) return { reason: 'Stopping', message: `Pod ${pod.name} is being stopped` };
+  if (!child || child.replicas > 0 || mayStillCreatePods(child))
+    return { reason: 'Stopping', message: 'Waiting until no pod can be created any more' };
   return { reason: 'Stopped', message: 'Stopped: spec.replicas is 0' };
+}
+
+/** A Deployment that was created with 0 replicas never had a pod, even if its controller has not seen it yet. */
+function mayStillCreatePods({ generation, observedGeneration }: ObservedDeployment): boolean {
+  return generation > 1 && observedGeneration < generation;
 }
 
 function judgeRun(facts: Facts): Judgement {
   const { child, pod } = facts;
-  if (child?.paused && !isRolledOut(child))
+  const rollout = rolloutOf(child);
+  if (child?.paused && rollout === 'changing')
     return {
       reason: 'RolloutPaused',
       message: 'The Deployment is paused, so the change is not rolled out: run kubectl rollout resume',
     };
-  if (child?.replicaFailure !== undefined && !pod) return judgeReplicaFailure(child.replicaFailure);
-  if (!pod) return starting('Waiting for the pod to be created');
-  if (pod.nodeLost)
-    return {
-      reason: 'NodeUnreachable',
-      message: `Node ${pod.node} no longer reports, so the state of pod ${pod.name} is unknown`,
-    };
-  if (pod.deleting) return starting(`Waiting for pod ${pod.name} to end before its successor starts`);
-  if (pod.unschedulable !== undefined) return { reason: 'Unschedulable', message: pod.unschedulable };
-  return judgePod(facts, pod);
+  const failure = rollout === 'changing' ? undefined : child?.replicaFailure;
+  if (failure !== undefined && (!pod || pod.deleting)) return judgeRefusal(failure, 'AdmissionRejected');
+  return pod ? judgePod(facts, pod, rollout) : starting(waitingForPod(facts));
 }
 
-function judgeReplicaFailure(message: string): Judgement {
-  const reason = message.includes('exceeded quota') ? 'QuotaExceeded' : 'AdmissionRejected';
+function judgePod(facts: Facts, pod: ObservedPod, rollout: Rollout): Judgement {
+  const { name, unscheduled } = pod;
+  if (pod.nodeLost) return judgeLostNode(pod);
+  if (pod.deleting)
+    return {
+      reason: 'WaitingForOldPod',
+      message: `Waiting for pod ${name} to end before its successor starts`,
+    };
+  if (rollout === 'changing')
+    return starting(`The change is being rolled out, pod ${name} is to be replaced`);
+  if (rollout === 'empty') return starting(`Pod ${name} is starting`);
+  return unscheduled ? judgeUnscheduled(name, unscheduled) : judgeContainers(facts, pod);
+}
+
+type Rollout = 'changing' | 'empty' | 'done';
+
+/**
+ * Whether what is seen of the child and its pods is about the newest pod template: the controller has not seen it or
+ * old pods are left (`changing`), there is no new pod yet (`empty`), or all pods are new (`done`). What an old pod
+ * suffers from says nothing about the present spec.
+ */
+function rolloutOf(child: ObservedDeployment | undefined): Rollout {
+  if (!child) return 'empty';
+  const { generation, observedGeneration, currentReplicas, updatedReplicas } = child;
+  if (observedGeneration < generation || updatedReplicas < currentReplicas) return 'changing';
+  return updatedReplicas === 0 ? 'empty' : 'done';
+}
+
+function judgeLostNode({ name, node }: ObservedPod): Judgement {
+  return {
+    reason: 'NodeUnreachable',
+    message: `Node ${node} no longer reports, so nobody knows whether pod ${name} still runs`,
+  };
+}
+
+/**
+ * Sorts what the API server says when it does not let the Deployment, its ReplicaSet or its pod in: quotas and missing
+ * references come as Forbidden, like every refusal of an admission plugin.
+ */
+function judgeRefusal(message: string, reason: 'InvalidSpec' | 'AdmissionRejected' | 'Conflict'): Judgement {
+  if (reason !== 'AdmissionRejected') return { reason, message };
+  if (message.includes('exceeded quota')) return { reason: 'QuotaExceeded', message };
+  if (missingAtAdmission.test(message)) return { reason: 'MissingReference', message };
+  if (/^\S+ "[^"]*" is invalid: /.test(message)) return { reason: 'InvalidSpec', message };
   return { reason, message };
 }
 
-function judgePod(facts: Facts, pod: ObservedPod): Judgement {
-  const { container } = pod;
-  const waiting = container?.waiting ?? pod.waiting;
-  if (facts.crashes >= crashLoopAfter && container?.lastExit)
-    return { reason: 'CrashLooping', message: crashLoopMessage(facts.crashes, container.lastExit) };
-  const blocked = waiting && judgeWaiting(waiting);
-  if (blocked) return blocked;
-  if (!isRolledOut(facts.child)) return starting('Rolling out a change of the pod template');
-  if (isRunning(container) && pod.ready) return { reason: 'Running', message: `Pod ${pod.name} runs on node ${pod.node}` };
-  if (isRunning(container)) return starting(`Pod ${pod.name} runs and is not ready yet`);
-  return judgeNotRunning(facts, container);
+/** Said by the admission plugins ServiceAccount, Priority and RuntimeClass. */
+const missingAtAdmission =
+  /error looking up service account .* not found|no PriorityClass with name .* was found|RuntimeClass "[^"]*" not found/;
+
+function waitingForPod({ lastFailure }: Facts): string {
+  return lastFailure === undefined
+    ? 'Waiting for the pod to be created'
+    : `Waiting for a new pod, because the last one failed: ${lastFailure}`;
 }
 
-function judgeNotRunning({ wasReady }: Facts, container: ObservedContainer | undefined): Judgement {
+function judgeUnscheduled(pod: string, { reason, message }: Waiting): Judgement {
+  if (reason === 'SchedulingGated')
+    return starting(`Pod ${pod} waits until its scheduling gates are removed`);
+  if (/persistentvolumeclaim "[^"]*" not found/.test(message)) return { reason: 'MissingReference', message };
+  return { reason: 'Unschedulable', message: message || `The scheduler can't place pod ${pod}` };
+}
+
+function judgeContainers(facts: Facts, pod: ObservedPod): Judgement {
+  const { container, companion } = pod;
+  const blocked = judgeWaiting(container?.waiting) ?? judgeCompanion(companion, facts.nowMs);
+  if (blocked && blocked.reason !== 'ContainerConfigError') return blocked;
+  if (facts.crashes >= crashLoopAfter && container?.lastExit)
+    return { reason: 'CrashLooping', message: crashLoopMessage(facts.crashes, container.lastExit) };
+  return blocked ?? judgeDaemon(facts, pod);
+}
+
+function judgeDaemon({ wasRunning, nowMs }: Facts, pod: ObservedPod): Judgement {
+  const { container } = pod;
+  const isRunning = container?.startedAt !== undefined;
   const exit = container?.lastExit;
-  if (wasReady && isRecycle(exit))
+  if (exit?.startError !== undefined && !isRunning)
+    return { reason: 'ContainerConfigError', message: describeExit(exit) };
+  if (container && endsByItself(container, nowMs))
+    return starting(
+      'The daemon ended by itself with exit code 0 soon after its start, again and again: ' +
+        'only a service that keeps running can be a daemon',
+    );
+  if (isRunning && pod.ready)
+    return { reason: 'Running', message: `Pod ${pod.name} runs on node ${pod.node}` };
+  if (container && wasRunning && isRecycling(container, nowMs))
     return { reason: 'Running', message: 'Recycled: the daemon ended in good order and is started again' };
-  if (exit) return starting(`${describeExit(exit)} and is started again`);
-  return starting('Waiting for the container to start');
+  if (exit && !isRunning) return starting(`${describeExit(exit)} and is started again`);
+  return { ...starting(`Pod ${pod.name} is starting`), detail: startDetail(pod) };
+}
+
+function startDetail({ name, node, container, companion }: ObservedPod): string {
+  const seeLog = (what: string) => `see kubectl logs ${name} -c ${what}`;
+  if (node === undefined) return 'no scheduler has looked at it yet';
+  if (companion && !companion.ready)
+    return `container ${companion.name} is not ready, ${seeLog(companion.name)}`;
+  if (container?.startedAt !== undefined) return `the daemon runs and is not ready, ${seeLog('daemon')}`;
+  return `node ${node} prepares volumes, network and image, see kubectl describe pod ${name}`;
 }
 
 const imageReasons = new Set([
@@ -115,44 +216,61 @@ const configReasons = new Set([
   'RunContainerError',
   'PreCreateHookError',
   'PreStartHookError',
-  'PostStartHookError',
 ]);
 
-function judgeWaiting({ reason, message }: Waiting): Judgement | undefined {
-  if (imageReasons.has(reason)) return { reason: 'ImagePullFailed', message: withDetail(reason, message) };
-  if (/(configmap|secret) ".*" not found/.test(message))
-    return { reason: 'MissingReference', message: withDetail('The pod waits', message) };
-  if (configReasons.has(reason)) return { reason: 'ContainerConfigError', message: withDetail(reason, message) };
+/** The kubelet's words for a ConfigMap or Secret that `env` or `envFrom` names, and for a key in it. */
+const missingReference = /(configmap|secret) "[^"]*" not found|couldn't find key .* in (ConfigMap|Secret) /;
+
+/** The kubelet has not heard from the API server in time, and asks again. */
+const passing = /failed to sync \S+ cache/;
+
+function judgeWaiting(waiting: Waiting | undefined, subject = 'The daemon'): Judgement | undefined {
+  if (!waiting || passing.test(waiting.message)) return undefined;
+  const { reason, message } = waiting;
+  const cannot = (what: string, why: string) => `${subject} ${what}${why && `: ${why}`}`;
+  if (imageReasons.has(reason))
+    return { reason: 'ImagePullFailed', message: cannot('has no image', imageProblem(waiting)) };
+  if (missingReference.test(message))
+    return { reason: 'MissingReference', message: cannot("can't be started", message) };
+  // The message has the output of the user's hook, which may hold secrets.
+  if (reason === 'PostStartHookError')
+    return { reason: 'ContainerConfigError', message: cannot('was ended', 'its hook postStart failed') };
+  if (configReasons.has(reason))
+    return { reason: 'ContainerConfigError', message: cannot("can't be started", message || reason) };
   return undefined;
 }
 
-/** All pods are of the newest pod template. */
-function isRolledOut(child: ObservedDeployment | undefined): boolean {
-  if (!child || child.observedGeneration < child.generation) return false;
-  return child.updatedReplicas === child.currentReplicas;
+/** A pull that fails and the pause after it take turns: both say the same here. */
+function imageProblem({ reason, message }: Waiting): string {
+  return message.replace(/^Back-off pulling image "[^"]*": \w+: /, '') || reason;
 }
 
-function isRunning(container: ObservedContainer | undefined): boolean {
-  return container?.startedAt !== undefined;
+function judgeCompanion(companion: Companion | undefined, nowMs: number): Judgement | undefined {
+  if (!companion) return undefined;
+  const subject = `Container ${companion.name}`;
+  const blocked = companion.ready ? undefined : judgeWaiting(companion.waiting, subject);
+  if (blocked || !isCrashLooping(companion, nowMs)) return blocked;
+  return {
+    reason: 'CrashLooping',
+    message: `${describeExit(companion.lastExit, subject)} soon after its start, again and again: see kubectl logs --previous -c ${companion.name}`,
+  };
+}
+
+/** For a container whose crashes are not counted: it has failed early, and not only once. */
+function isCrashLooping(
+  container: ObservedContainer,
+  nowMs: number,
+): container is ObservedContainer & { lastExit: Exit } {
+  const { exits, lastExit, startedAt } = container;
+  return (
+    exits >= crashLoopAfter && lastExit !== undefined && isCrash(lastExit) && !isStable(startedAt, nowMs)
+  );
 }
 
 function crashLoopMessage(crashes: number, exit: Exit): string {
   return `${describeExit(exit)}, ${crashes} times in a row soon after its start: see kubectl logs --previous`;
 }
 
-/** Says in words how the container ended, as `kubectl describe` shows it in fields. */
-export function describeExit({ code, reason, signal }: Exit): string {
-  if (reason === 'OOMKilled') return 'The daemon was killed for using more memory than its limit (OOMKilled)';
-  const number = signal ?? (code > 128 ? code - 128 : undefined);
-  return number === undefined
-    ? `The daemon exited with code ${code}`
-    : `The daemon was ended by signal ${number} (exit code ${code})`;
-}
-
 function starting(message: string): Judgement {
   return { reason: 'Starting', message };
-}
-
-function withDetail(summary: string, detail: string): string {
-  return detail ? `${summary}: ${detail}` : summary;
 }

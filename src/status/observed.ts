@@ -1,5 +1,11 @@
 /** What is kept of the objects in the cluster: the few fields that decide what to write and what to report. */
-import { daemonContainer, instanceLabel, nameLabel, nameLabelValue, restartedAtAnnotation } from '../api/labels.ts';
+import {
+  daemonContainer,
+  instanceLabel,
+  nameLabel,
+  nameLabelValue,
+  restartedAtAnnotation,
+} from '../api/labels.ts';
 import { keyOf, type ObjectKey } from '../api/object-key.ts';
 import type { ObjectMeta, OwnerReference } from '../api/kubernetes.ts';
 
@@ -17,11 +23,11 @@ export interface ObservedDeployment {
   restartedAt: string | undefined;
   /** Digest of the desired state that this Deployment was found to carry in every field; undefined if it differs. */
   carries: string | undefined;
+  /** The generation that the Deployment controller has seen; what follows is about that one. */
   observedGeneration: number;
   currentReplicas: number;
   updatedReplicas: number;
-  readyReplicas: number;
-  /** Why the ReplicaSet could not create a pod (quota, admission), in the API server's words. */
+  /** Why no ReplicaSet or no pod could be created (quota, admission), in the API server's words. */
   replicaFailure: string | undefined;
 }
 
@@ -37,21 +43,31 @@ export interface ObservedPod {
   deleting: boolean;
   /** Succeeded or Failed: its containers are gone for good. */
   finished: boolean;
+  /** Why a finished pod failed as a whole, such as an eviction. */
+  failure: string | undefined;
   ready: boolean;
   /** The node's kubelet no longer reports: the pod's state is unknown. */
   nodeLost: boolean;
-  unschedulable: string | undefined;
+  /** Why the scheduler has not given it a node: reason and message of the condition PodScheduled. */
+  unscheduled: Waiting | undefined;
   container: ObservedContainer | undefined;
-  /** What holds the pod up before its own container starts: an init container, or a volume. */
-  waiting: Waiting | undefined;
+  /** The container beside `daemon` that holds the pod up, or has done so: an init container or a sidecar. */
+  companion: Companion | undefined;
 }
 
 export interface ObservedContainer {
   ready: boolean;
   restarts: number;
+  /** How often it ended in this pod; a restart follows later, and is counted only then. */
+  exits: number;
+  /** When it started, if it runs. */
   startedAt: string | undefined;
   waiting: Waiting | undefined;
   lastExit: Exit | undefined;
+}
+
+export interface Companion extends ObservedContainer {
+  name: string;
 }
 
 export interface Waiting {
@@ -65,6 +81,8 @@ export interface Exit {
   reason: string;
   startedAt: string;
   finishedAt: string;
+  /** Why the runtime could not start the container at all, in its words; undefined if it ran. */
+  startError: string | undefined;
 }
 
 interface RawCondition {
@@ -79,23 +97,25 @@ interface RawDeployment {
   spec?: {
     replicas?: number;
     paused?: boolean;
-    selector?: { matchLabels?: Record<string, string> };
-    template?: { metadata?: { annotations?: Record<string, string> } } };
+    selector?: { matchLabels?: Record<string, string>; matchExpressions?: unknown[] };
+    template?: { metadata?: { annotations?: Record<string, string> } };
+  };
   status?: {
     observedGeneration?: number;
     replicas?: number;
     updatedReplicas?: number;
-    readyReplicas?: number;
     conditions?: RawCondition[];
   };
 }
 
+/** Times that Kubernetes does not know are null. */
 interface RawExit {
   exitCode: number;
   signal?: number;
   reason?: string;
-  startedAt?: string;
-  finishedAt?: string;
+  message?: string;
+  startedAt?: string | null;
+  finishedAt?: string | null;
 }
 
 interface RawContainerStatus {
@@ -112,6 +132,7 @@ interface RawPod {
   status?: {
     phase?: string;
     reason?: string;
+    message?: string;
     conditions?: RawCondition[];
     containerStatuses?: RawContainerStatus[];
     initContainerStatuses?: RawContainerStatus[];
@@ -119,17 +140,14 @@ interface RawPod {
 }
 
 /** Keeps of a Deployment what counts; `carries` comes from comparing the whole object, which is not kept. */
-export function observeDeployment(
-  object: unknown,
-  carries: string | undefined,
-): ObservedDeployment {
+export function observeDeployment(object: unknown, carries: string | undefined): ObservedDeployment {
   const { metadata, spec, status } = object as RawDeployment;
   return {
     ...identityOf(metadata),
     generation: metadata.generation ?? 0,
     deleting: metadata.deletionTimestamp !== undefined,
     controller: metadata.ownerReferences?.find((owner) => owner.controller),
-    selectsOwnPods: selectsOwnPods(spec?.selector?.matchLabels, metadata.name),
+    selectsOwnPods: selectsOwnPods(spec?.selector, metadata.name),
     replicas: spec?.replicas ?? 1,
     paused: spec?.paused ?? false,
     restartedAt: spec?.template?.metadata?.annotations?.[restartedAtAnnotation],
@@ -137,8 +155,7 @@ export function observeDeployment(
     observedGeneration: status?.observedGeneration ?? 0,
     currentReplicas: status?.replicas ?? 0,
     updatedReplicas: status?.updatedReplicas ?? 0,
-    readyReplicas: status?.readyReplicas ?? 0,
-    replicaFailure: conditionOf(status?.conditions, 'ReplicaFailure', 'True')?.message,
+    replicaFailure: replicaFailure(status?.conditions),
   };
 }
 
@@ -154,28 +171,55 @@ export function observePod(object: unknown): ObservedPod {
     createdAt: metadata.creationTimestamp ?? '',
     deleting: metadata.deletionTimestamp !== undefined,
     finished: status?.phase === 'Succeeded' || status?.phase === 'Failed',
+    failure: status?.phase === 'Failed' ? failureOf(status) : undefined,
     ready: conditionOf(status?.conditions, 'Ready', 'True') !== undefined,
-    nodeLost: status?.reason === 'NodeLost' || isNodeLost(status?.conditions),
-    unschedulable: unscheduled?.reason === 'Unschedulable' ? (unscheduled.message ?? '') : undefined,
+    nodeLost: isNodeLost(status?.conditions),
+    unscheduled: unscheduled && { reason: unscheduled.reason ?? '', message: unscheduled.message ?? '' },
     container: container && observeContainer(container),
-    waiting: status?.initContainerStatuses?.map(({ state }) => waitingOf(state?.waiting)).find(Boolean),
+    companion: companionOf([...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])]),
   };
 }
 
-function selectsOwnPods(matchLabels: Record<string, string> | undefined, name: string): boolean {
-  const { [nameLabel]: kind, [instanceLabel]: instance, ...others } = matchLabels ?? {};
-  return kind === nameLabelValue && instance === name && Object.keys(others).length === 0;
+function selectsOwnPods(
+  { matchLabels = {}, matchExpressions = [] }: NonNullable<RawDeployment['spec']>['selector'] = {},
+  name: string,
+): boolean {
+  const { [nameLabel]: kind, [instanceLabel]: instance, ...others } = matchLabels;
+  const further = Object.keys(others).length + matchExpressions.length;
+  return kind === nameLabelValue && instance === name && further === 0;
 }
 
-function observeContainer(status: RawContainerStatus): ObservedContainer {
-  const { state, lastState } = status;
+/** A ReplicaSet that is refused shows in the condition Progressing, a pod that is refused in ReplicaFailure. */
+function replicaFailure(conditions: RawCondition[] | undefined): string | undefined {
+  const pod = conditionOf(conditions, 'ReplicaFailure', 'True');
+  const progressing = conditionOf(conditions, 'Progressing', 'False');
+  const replicaSet = progressing?.reason === 'ReplicaSetCreateError' ? progressing : undefined;
+  return (pod ?? replicaSet)?.message;
+}
+
+/** A container that was created and is about to start waits without a reason: its restart is counted already. */
+function observeContainer({ state, lastState, ...status }: RawContainerStatus): ObservedContainer {
+  const restarts = status.restartCount ?? 0;
+  const awaitsRestart = state?.waiting?.reason !== undefined && lastState?.terminated !== undefined;
   return {
     ready: status.ready ?? false,
-    restarts: status.restartCount ?? 0,
+    restarts,
+    exits: restarts + (state?.terminated || awaitsRestart ? 1 : 0),
     startedAt: state?.running?.startedAt,
     waiting: waitingOf(state?.waiting),
     lastExit: exitOf(state?.terminated ?? lastState?.terminated),
   };
+}
+
+/** The first container in the order of their start that is not ready, else the first that has failed. */
+function companionOf(statuses: RawContainerStatus[]): Companion | undefined {
+  const companions = statuses
+    .filter(({ name }) => name !== daemonContainer)
+    .map((status) => ({ name: status.name, ...observeContainer(status) }));
+  return (
+    companions.find(({ ready }) => !ready) ??
+    companions.find(({ lastExit }) => lastExit !== undefined && lastExit.code !== 0)
+  );
 }
 
 function waitingOf(waiting: Partial<Waiting> | undefined): Waiting | undefined {
@@ -185,22 +229,31 @@ function waitingOf(waiting: Partial<Waiting> | undefined): Waiting | undefined {
 
 const startingNormally = new Set(['ContainerCreating', 'PodInitializing']);
 
+/** Of the termination message, only the runtime's own is kept: the daemon could write anything into it, secrets too. */
 function exitOf(exit: RawExit | undefined): Exit | undefined {
-  return (
-    exit && {
-      code: exit.exitCode,
-      signal: exit.signal,
-      reason: exit.reason ?? '',
-      startedAt: exit.startedAt ?? '',
-      finishedAt: exit.finishedAt ?? '',
-    }
-  );
+  if (!exit) return undefined;
+  const { reason = '' } = exit;
+  return {
+    code: exit.exitCode,
+    signal: exit.signal,
+    reason,
+    startedAt: exit.startedAt ?? '',
+    finishedAt: exit.finishedAt ?? '',
+    startError: notStarted.has(reason) ? (exit.message ?? '') : undefined,
+  };
 }
 
-/** The node controller marks the pods of a node that stopped reporting as not ready, without the kubelet's doing. */
+/** containerd's and CRI-O's words for a container that never ran. */
+const notStarted = new Set(['StartError', 'ContainerCannotRun']);
+
+/**
+ * When a node stops reporting, the node controller sets the pod's Ready to False and touches nothing else, so that its containers are
+ * still said to be ready. (MarkPodsNotReady in pkg/controller/util/node; the kubelet writes both conditions at once.)
+ */
 function isNodeLost(conditions: RawCondition[] | undefined): boolean {
-  const ready = conditions?.find(({ type }) => type === 'Ready');
-  return ready?.status === 'Unknown' || ready?.reason === 'NodeStatusUnknown';
+  const notReady = conditionOf(conditions, 'Ready', 'False');
+  const containersReady = conditionOf(conditions, 'ContainersReady', 'True') !== undefined;
+  return notReady !== undefined && containersReady && notReady.reason !== 'ReadinessGatesNotReady';
 }
 
 function conditionOf(
@@ -211,6 +264,15 @@ function conditionOf(
   return conditions?.find((condition) => condition.type === type && condition.status === status);
 }
 
+/** A pod that failed because its containers did has neither a reason nor a message of its own. */
+function failureOf({ reason, message }: { reason?: string; message?: string }): string | undefined {
+  return [reason, message].filter(Boolean).join(': ') || undefined;
+}
+
 function identityOf(metadata: ObjectMeta): { key: ObjectKey; uid: string; resourceVersion: string } {
-  return { key: keyOf({ metadata }), uid: metadata.uid ?? '', resourceVersion: metadata.resourceVersion ?? '' };
+  return {
+    key: keyOf({ metadata }),
+    uid: metadata.uid ?? '',
+    resourceVersion: metadata.resourceVersion ?? '',
+  };
 }

@@ -1,0 +1,252 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { ClariveDaemonStatus } from '../../src/api/clarive-daemon.ts';
+import { desiredDeployment, type Rendered } from '../../src/desired/deployment.ts';
+import { ApiError } from '../../src/kube/api-error.ts';
+import { EventRecorder } from '../../src/kube/event-recorder.ts';
+import { KubeCluster, type StoredDaemon } from '../../src/kube/kube-cluster.ts';
+import type { RawObject } from '../../src/kube/reflector.ts';
+import { Store } from '../../src/kube/store.ts';
+import type { ApiRequest } from '../../src/kube/transport.ts';
+import { RefusedError } from '../../src/reconcile/errors.ts';
+import { observeDeployment, type ObservedDeployment, type ObservedPod } from '../../src/status/observed.ts';
+import { aDaemon } from '../support/builders.ts';
+
+const daemon = aDaemon({ metadata: { resourceVersion: '5' } });
+const desired = desiredDeployment(daemon, { images: {}, image: 'clarive:8', environment: 'clarive' }) as Rendered;
+const path = '/apis/apps/v1/namespaces/clarive/deployments';
+const labels = { 'app.kubernetes.io/managed-by': 'clarive-operator' };
+const strict = { fieldManager: 'clarive-operator', fieldValidation: 'Strict' };
+
+/** The child as the server answers it. */
+function childObject(version: number, fields: Record<string, unknown> = {}): RawObject {
+  const { metadata, ...rest } = fields;
+  const own = { namespace: 'clarive', name: 'purge', uid: 'child-1', resourceVersion: String(version), labels };
+  return { metadata: { ...own, ...(metadata as object) }, spec: { replicas: 1 }, ...rest };
+}
+
+type Answer = RawObject | Error;
+
+/** A cluster whose API server gives these answers, one after the other. */
+function aCluster(...answers: Answer[]) {
+  const requests: ApiRequest[] = [];
+  const written: unknown[] = [];
+  const stopping = new AbortController();
+  const request = async <T>(sent: ApiRequest) => {
+    requests.push(sent);
+    const answer = answers.shift();
+    if (answer === undefined) throw new Error(`Nobody expected ${sent.method} ${sent.path}`);
+    if (answer instanceof Error) throw answer;
+    return answer as T;
+  };
+  const children = new Store<ObservedDeployment>(() => undefined);
+  const daemons = new Store<StoredDaemon>(() => undefined);
+  const pods = new Store<ObservedPod>(
+    () => undefined,
+    (pod) => pod.daemon,
+  );
+  const transport = { request };
+  const cluster = new KubeCluster({
+    transport,
+    daemons,
+    children,
+    pods,
+    observeDaemon: (object) => ({
+      key: 'clarive/purge',
+      uid: object.metadata.uid,
+      resourceVersion: object.metadata.resourceVersion,
+      daemon: object as unknown as StoredDaemon['daemon'],
+    }),
+    observeChild: (object) => observeDeployment(object, undefined),
+    events: new EventRecorder({ transport, now: () => 0, instance: 'test', onError: () => undefined }),
+    signal: stopping.signal,
+    onChildWritten: (...what) => written.push(what),
+  });
+  const child = observeDeployment(childObject(10), undefined);
+  children.upsert(child);
+  return { cluster, children, daemons, pods, child, requests, written, signal: stopping.signal };
+}
+
+function refusal(code: number, reason: string, message = 'as the server says'): ApiError {
+  return new ApiError(code, JSON.stringify({ kind: 'Status', code, reason, message }));
+}
+
+async function rejection(promise: Promise<unknown>): Promise<Error> {
+  return promise.then(
+    () => assert.fail('It should have failed'),
+    (error: unknown) => error as Error,
+  );
+}
+
+describe('a create', () => {
+  test('is a POST of the whole child, with strict validation; the next read shows the answer', async () => {
+    const { cluster, children, requests, written, signal } = aCluster(childObject(11));
+    children.replace([]);
+    await cluster.createChild(desired);
+    assert.deepEqual(requests, [{ method: 'POST', path, body: desired.deployment, query: strict, signal }]);
+    assert.equal(cluster.child('clarive/purge')?.resourceVersion, '11');
+    assert.deepEqual(written, [
+      ['clarive/purge', 'Deployment created', { replicas: 1, image: 'clarive:8' }],
+    ]);
+  });
+
+  test('finds the name taken by a foreign Deployment: a Conflict that names the remedy', async () => {
+    const taken = refusal(409, 'AlreadyExists', 'deployments.apps "purge" already exists');
+    const foreign = childObject(9, { metadata: { labels: {} } });
+    const { cluster, children, requests, written } = aCluster(taken, foreign);
+    children.replace([]);
+    const error = await rejection(cluster.createChild(desired));
+    assert.ok(error instanceof RefusedError);
+    assert.equal(error.reason, 'Conflict');
+    assert.match(error.message, /"purge" already exists; it was not made for this daemon .*: delete or rename it/);
+    assert.equal(requests[1]?.method, 'GET');
+    assert.equal(cluster.child('clarive/purge'), undefined);
+    assert.deepEqual(written, []);
+  });
+
+  test('finds a child of ours that the watch has not shown yet: it is learned, and nobody is accused', async () => {
+    const taken = refusal(409, 'AlreadyExists');
+    const { cluster, children } = aCluster(taken, childObject(12));
+    children.replace([]);
+    assert.equal(await rejection(cluster.createChild(desired)), taken);
+    assert.equal(cluster.child('clarive/purge')?.resourceVersion, '12');
+  });
+
+  test('that meets a quota just being changed is no Conflict of names', async () => {
+    const busy = refusal(409, 'Conflict', 'Operation cannot be fulfilled on resourcequotas "q"');
+    const { cluster, requests } = aCluster(busy);
+    assert.equal(await rejection(cluster.createChild(desired)), busy);
+    assert.equal(requests.length, 1);
+  });
+});
+
+describe('an apply', () => {
+  const applied = { manager: 'clarive-operator', operation: 'Apply' };
+  const created = { manager: 'clarive-operator', operation: 'Update' };
+  const scaled = { ...created, subresource: 'scale' };
+  const foreign = { manager: 'kubectl-edit', operation: 'Update' };
+  const managed = (...managedFields: object[]) => childObject(10, { metadata: { managedFields } });
+
+  test('is a forced server-side apply for the very child that was seen', async () => {
+    const { cluster, child, requests, written, signal } = aCluster(managed(foreign, applied, scaled), childObject(13));
+    await cluster.applyChild(child, desired);
+    const [read, write] = requests as [ApiRequest, ApiRequest];
+    assert.deepEqual([requests.length, read.method, read.path], [2, 'GET', `${path}/purge`]);
+    const body = { ...desired.deployment, metadata: { ...desired.deployment.metadata, uid: 'child-1' } };
+    const query = { ...strict, force: true };
+    const contentType = 'application/apply-patch+yaml';
+    assert.deepEqual(write, { method: 'PATCH', path: `${path}/purge`, body, query, contentType, signal });
+    assert.equal(cluster.child('clarive/purge')?.resourceVersion, '13');
+    assert.deepEqual(written, [
+      ['clarive/purge', 'Deployment applied', { replicas: 1, image: 'clarive:8' }],
+    ]);
+  });
+
+  test('first turns what the create owns into what an apply owns, if nothing has changed meanwhile', async () => {
+    const before = managed(foreign, scaled, created);
+    const { cluster, child, requests, signal } = aCluster(before, childObject(11), childObject(12));
+    await cluster.applyChild(child, desired);
+    assert.deepEqual(
+      requests.map(({ method }) => method),
+      ['GET', 'PATCH', 'PATCH'],
+    );
+    assert.deepEqual(requests[1], {
+      method: 'PATCH',
+      path: `${path}/purge`,
+      body: [
+        { op: 'test', path: '/metadata/resourceVersion', value: '10' },
+        { op: 'replace', path: '/metadata/managedFields/2/operation', value: 'Apply' },
+      ],
+      contentType: 'application/json-patch+json',
+      query: { fieldManager: 'clarive-operator' },
+      signal,
+    });
+  });
+
+  test('goes no further if the child has changed meanwhile, and is tried again', async () => {
+    const changed = refusal(422, 'Invalid', 'the server rejected our request due to an error in our request');
+    const { cluster, child, requests } = aCluster(managed(created), changed);
+    assert.equal(await rejection(cluster.applyChild(child, desired)), changed, 'not the fault of the spec');
+    assert.equal(requests.length, 2);
+  });
+});
+
+describe('a scale', () => {
+  test('is a merge patch of the scale subresource, for the very child that was seen', async () => {
+    const { cluster, child, requests, written, signal } = aCluster(childObject(11));
+    await cluster.scaleChild(child, 0);
+    const body = { metadata: { uid: 'child-1' }, spec: { replicas: 0 } };
+    const contentType = 'application/merge-patch+json';
+    assert.deepEqual(requests, [
+      { method: 'PATCH', path: `${path}/purge/scale`, body, query: strict, contentType, signal },
+    ]);
+    assert.equal(cluster.child('clarive/purge')?.replicas, 0);
+    assert.deepEqual(written, [['clarive/purge', 'Deployment scaled', { replicas: 0 }]]);
+  });
+
+  test('that is refused changes nothing that a read shows', async () => {
+    const { cluster, child, written } = aCluster(refusal(409, 'Conflict'));
+    await rejection(cluster.scaleChild(child, 0));
+    assert.equal(cluster.child('clarive/purge')?.replicas, 1);
+    assert.deepEqual(written, []);
+  });
+});
+
+test('a status is a merge patch of the status subresource, for the very daemon that was seen', async () => {
+  const status: ClariveDaemonStatus = { observedGeneration: 2, replicas: 1, conditions: [] };
+  const before = { ...daemon, status: { observedGeneration: 1, replicas: 1, image: 'old' } };
+  const answer = { ...before, status, metadata: { ...daemon.metadata, uid: 'd', resourceVersion: '6' } };
+  const { cluster, requests, signal } = aCluster(answer as unknown as RawObject);
+  await cluster.writeStatus(before, status);
+  assert.deepEqual(requests, [
+    {
+      method: 'PATCH',
+      path: '/apis/clarive.com/v1/namespaces/clarive/clarivedaemons/purge/status',
+      body: { metadata: { uid: daemon.metadata.uid }, status: { ...status, image: null } },
+      query: { fieldManager: 'clarive-operator' },
+      contentType: 'application/merge-patch+json',
+      signal,
+    },
+  ]);
+  assert.deepEqual(cluster.daemon('clarive/purge')?.status, status);
+});
+
+describe('a refusal of a child', () => {
+  const expected: [number, string, string | undefined][] = [
+    [400, 'BadRequest', 'InvalidSpec'],
+    [413, 'RequestEntityTooLarge', 'InvalidSpec'],
+    [422, 'Invalid', 'InvalidSpec'],
+    [403, 'Forbidden', 'AdmissionRejected'],
+    [401, 'Unauthorized', undefined],
+    [404, 'NotFound', undefined],
+    [409, 'Conflict', undefined],
+    [429, 'TooManyRequests', undefined],
+    [500, 'InternalError', undefined],
+  ];
+  for (const [code, reason, refused] of expected) {
+    test(`with ${code} ${refused ? `is ${refused}` : 'is tried again'}`, async () => {
+      const cause = refusal(code, reason);
+      const { cluster, child } = aCluster(cause);
+      const error = await rejection(cluster.scaleChild(child, 1));
+      if (!refused) return assert.equal(error, cause);
+      assert.ok(error instanceof RefusedError);
+      assert.deepEqual([error.reason, error.message, error.cause], [refused, 'as the server says', cause]);
+    });
+  }
+
+  test('by the network is passed on as it is', async () => {
+    const cause = new Error('unreachable');
+    const { cluster } = aCluster(cause);
+    assert.equal(await rejection(cluster.createChild(desired)), cause);
+  });
+});
+
+test('reads come from the stores; pods are found by their daemon', async () => {
+  const { cluster, pods, requests } = aCluster();
+  const pod = { key: 'clarive/purge-1', uid: 'p', resourceVersion: '1', daemon: 'clarive/purge' } as ObservedPod;
+  pods.upsert(pod);
+  assert.deepEqual(cluster.pods('clarive/purge'), [pod]);
+  assert.deepEqual(cluster.pods('clarive/other'), []);
+  assert.equal(cluster.daemon('clarive/purge'), undefined);
+  assert.deepEqual(requests, []);
+});

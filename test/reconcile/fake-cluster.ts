@@ -1,0 +1,261 @@
+/**
+ * A cluster in memory: what the operator writes, users change and Kubernetes does is kept in Maps. Kubernetes acts only when a test lets it,
+ * one step at a time.
+ */
+import type { ClariveDaemon, ClariveDaemonSpec, ClariveDaemonStatus } from '../../src/api/clarive-daemon.ts';
+import type { Deployment } from '../../src/api/kubernetes.ts';
+import { keyOf, type ObjectKey } from '../../src/api/object-key.ts';
+import { carries } from '../../src/desired/compare.ts';
+import { desiredDeployment, type DaemonDefaults, type Rendered } from '../../src/desired/deployment.ts';
+import type { Cluster, DaemonEvent } from '../../src/reconcile/cluster.ts';
+import { RefusedError } from '../../src/reconcile/errors.ts';
+import { observeDeployment, type ObservedDeployment, type ObservedPod } from '../../src/status/observed.ts';
+import { aDaemon } from '../support/builders.ts';
+import { aPod, type RawPodOptions } from '../status/observed-builders.ts';
+
+export interface FakeChild extends Deployment {
+  metadata: Deployment['metadata'] & { generation: number; uid: string };
+  spec: Deployment['spec'] & { paused?: boolean };
+  status: { observedGeneration?: number; replicas?: number; updatedReplicas?: number; conditions?: object[] };
+}
+
+export interface FakePod extends RawPodOptions {
+  name: string;
+  /** The template that it was made of, as text. */
+  template: string;
+}
+
+export const defaults: DaemonDefaults = { image: 'clarive:7', images: {}, environment: 'clarive' };
+
+export class FakeCluster implements Cluster {
+  readonly daemons = new Map<ObjectKey, ClariveDaemon>();
+  readonly children = new Map<ObjectKey, FakeChild>();
+  readonly allPods = new Map<ObjectKey, FakePod[]>();
+  /** Every write of the operator since it was last emptied, such as `scale purge to 0`. */
+  writes: string[] = [];
+  events: string[] = [];
+  /** Thrown at every write to a child, while it is set. */
+  childWriteError: Error | undefined;
+  /** A Deployment of this name exists without our label, so that the operator can't see it. */
+  readonly hidden = new Set<ObjectKey>();
+  /** Time, for pods that are created. */
+  now: () => string = () => '2026-01-01T00:00:00Z';
+  /** While it is set, the operator sees Kubernetes' objects as they were when they were last delivered. */
+  lagging = false;
+  readonly #shownChildren = new Map<ObjectKey, FakeChild | undefined>();
+  readonly #shownPods = new Map<ObjectKey, FakePod[]>();
+  #lastNumber = 0;
+
+  // What users do
+
+  putDaemon(daemon: ClariveDaemon = aDaemon()): ObjectKey {
+    const key = keyOf(daemon);
+    const uid = `uid-${this.#next()}`;
+    this.daemons.set(key, { ...daemon, metadata: { ...daemon.metadata, uid, generation: 1 } });
+    return key;
+  }
+
+  editDaemon(key: ObjectKey, change: Partial<ClariveDaemonSpec>): void {
+    const { metadata, spec, ...daemon } = this.#daemon(key);
+    const generation = (metadata.generation ?? 0) + 1;
+    this.daemons.set(key, { ...daemon, metadata: { ...metadata, generation }, spec: { ...spec, ...change } });
+  }
+
+  /** Leaves the child to the garbage collector: see `collectGarbage`. */
+  deleteDaemon(key: ObjectKey): void {
+    this.daemons.delete(key);
+  }
+
+  deleteChild(key: ObjectKey): void {
+    this.children.delete(key);
+    this.allPods.set(
+      key,
+      this.podsOf(key).map((pod) => ({ ...pod, deleting: true })),
+    );
+  }
+
+  editChild(key: ObjectKey, change: (child: FakeChild) => void): void {
+    const child = structuredClone(this.#child(key));
+    change(child);
+    this.#putChild(key, child);
+  }
+
+  // What the operator sees and writes
+
+  daemon(key: ObjectKey): ClariveDaemon | undefined {
+    return this.daemons.get(key);
+  }
+
+  child(key: ObjectKey): ObservedDeployment | undefined {
+    if (!this.lagging) this.deliverChild(key);
+    const child = this.#shownChildren.get(key);
+    const daemon = this.daemons.get(key);
+    if (!child) return undefined;
+    const desired = daemon && desiredDeployment(daemon, defaults);
+    const isCarried = desired && 'digest' in desired && carries(child, desired.deployment);
+    return observeDeployment(child, isCarried ? desired.digest : undefined);
+  }
+
+  pods(key: ObjectKey): ObservedPod[] {
+    if (!this.lagging) this.deliverPods(key);
+    return (this.#shownPods.get(key) ?? []).map((pod) => aPod(pod));
+  }
+
+  /** The watch of Deployments shows what there is. */
+  deliverChild(key: ObjectKey): void {
+    this.#shownChildren.set(key, structuredClone(this.children.get(key)));
+  }
+
+  /** The watch of pods shows what there is. */
+  deliverPods(key: ObjectKey): void {
+    this.#shownPods.set(key, structuredClone(this.podsOf(key)));
+  }
+
+  async createChild({ deployment }: Rendered): Promise<void> {
+    const key = keyOf(deployment);
+    this.#write(`create ${deployment.metadata.name} at ${deployment.spec.replicas}`);
+    this.#mayFail();
+    if (this.children.has(key) || this.hidden.has(key))
+      throw new RefusedError('Conflict', 'It exists already');
+    const metadata = { ...deployment.metadata, uid: `uid-${this.#next()}`, generation: 1 };
+    this.children.set(key, { ...structuredClone(deployment), metadata, status: {} });
+    this.deliverChild(key);
+  }
+
+  async applyChild({ key, uid }: ObservedDeployment, { deployment }: Rendered): Promise<void> {
+    this.#write(`apply ${deployment.metadata.name} at ${deployment.spec.replicas}`);
+    this.#mayFail();
+    const child = this.#sameChild(key, uid);
+    const annotations = { ...child.metadata.annotations, ...deployment.metadata.annotations };
+    const metadata = { ...child.metadata, ...deployment.metadata, annotations, uid };
+    const paused = child.spec.paused !== undefined && { paused: child.spec.paused };
+    const spec = { ...structuredClone(deployment.spec), ...paused };
+    this.#putChild(key, { ...child, metadata: { ...metadata, generation: child.metadata.generation }, spec });
+    this.deliverChild(key);
+  }
+
+  async scaleChild({ key, uid }: ObservedDeployment, replicas: number): Promise<void> {
+    this.#write(`scale ${this.#child(key).metadata.name} to ${replicas}`);
+    this.#mayFail();
+    const child = this.#sameChild(key, uid);
+    this.#putChild(key, { ...child, spec: { ...child.spec, replicas } });
+    const shown = this.#shownChildren.get(key);
+    if (shown) this.#shownChildren.set(key, { ...shown, spec: { ...shown.spec, replicas } }); // all that the answer tells
+  }
+
+  async writeStatus(daemon: ClariveDaemon, status: ClariveDaemonStatus): Promise<void> {
+    const ready = status.conditions?.find(({ type }) => type === 'Ready');
+    this.#write(`status ${daemon.metadata.name} ${ready?.reason}`);
+    const key = keyOf(daemon);
+    const stored = this.#daemon(key);
+    if (stored.metadata.uid !== daemon.metadata.uid) throw new Error('Another daemon has this name now');
+    this.daemons.set(key, { ...stored, status: JSON.parse(JSON.stringify(status)) as ClariveDaemonStatus });
+  }
+
+  recordEvent(_: ClariveDaemon, { type, reason }: DaemonEvent): void {
+    this.events.push(`${type} ${reason}`);
+  }
+
+  // What Kubernetes does. Each of the following returns whether there was something to do.
+
+  /** The Deployment and ReplicaSet controllers, with the strategy Recreate. */
+  runControllers(key: ObjectKey): boolean {
+    const child = this.children.get(key);
+    if (!child) return false;
+    const before = JSON.stringify([child.status, this.podsOf(key)]);
+    const template = JSON.stringify(child.spec.template);
+    const wanted = (pod: FakePod) =>
+      child.spec.replicas > 0 && (pod.template === template || child.spec.paused);
+    const pods = this.podsOf(key).map((pod) => (wanted(pod) ? pod : { ...pod, deleting: true }));
+    const hasOld = pods.some((pod) => pod.template !== template);
+    const hasActive = pods.some(({ deleting }) => !deleting);
+    if (child.spec.replicas > 0 && !hasActive && (!hasOld || child.spec.paused))
+      pods.push(this.#newPod(key, template));
+    this.allPods.set(key, pods);
+    const active = pods.filter(({ deleting }) => !deleting);
+    child.status = {
+      observedGeneration: child.metadata.generation,
+      replicas: active.length,
+      updatedReplicas: active.filter((pod) => pod.template === template).length,
+    };
+    return JSON.stringify([child.status, pods]) !== before;
+  }
+
+  /** Pods that are deleted go, the others run. */
+  runKubelet(key: ObjectKey): boolean {
+    const before = this.podsOf(key);
+    const pods = before.filter(({ deleting }) => !deleting).map(withoutTrouble);
+    this.allPods.set(key, pods);
+    return JSON.stringify(before) !== JSON.stringify(pods);
+  }
+
+  /** Removes children whose daemon is gone, and the pods of children that are gone. */
+  collectGarbage(key: ObjectKey): boolean {
+    const child = this.children.get(key);
+    const owner = child?.metadata.ownerReferences?.find(({ controller }) => controller);
+    if (!child || !owner || owner.uid === this.daemons.get(key)?.metadata.uid) return false;
+    if (!owner.uid.startsWith('uid-')) return false;
+    this.deleteChild(key);
+    return true;
+  }
+
+  /** Makes every pod of the daemon show this. */
+  editPod(key: ObjectKey, change: RawPodOptions): void {
+    this.allPods.set(
+      key,
+      this.podsOf(key).map((pod) => ({ ...pod, ...change })),
+    );
+  }
+
+  podsOf(key: ObjectKey): FakePod[] {
+    return this.allPods.get(key) ?? [];
+  }
+
+  #newPod(key: ObjectKey, template: string): FakePod {
+    const daemon = key.slice(key.indexOf('/') + 1);
+    const name = `${daemon}-${this.#next()}`;
+    return { name, daemon, template, createdAt: this.now(), phase: 'Pending', container: null };
+  }
+
+  #putChild(key: ObjectKey, child: FakeChild): void {
+    const before = this.#child(key);
+    const changed = JSON.stringify(before.spec) !== JSON.stringify(child.spec) ? 1 : 0;
+    const generation = before.metadata.generation + changed;
+    this.children.set(key, { ...child, metadata: { ...child.metadata, generation } });
+  }
+
+  #write(what: string): void {
+    this.writes.push(what);
+  }
+
+  #mayFail(): void {
+    if (this.childWriteError) throw this.childWriteError;
+  }
+
+  #daemon(key: ObjectKey): ClariveDaemon {
+    const daemon = this.daemons.get(key);
+    if (!daemon) throw new Error(`There is no daemon "${key}"`);
+    return daemon;
+  }
+
+  #child(key: ObjectKey): FakeChild {
+    const child = this.children.get(key);
+    if (!child) throw new Error(`There is no Deployment "${key}"`);
+    return child;
+  }
+
+  #sameChild(key: ObjectKey, uid: string): FakeChild {
+    const child = this.#child(key);
+    if (child.metadata.uid !== uid) throw new Error('The Deployment was made anew');
+    return child;
+  }
+
+  #next(): number {
+    return ++this.#lastNumber;
+  }
+}
+
+/** A pod that runs well, by the builder's defaults. */
+function withoutTrouble({ name, daemon, template, createdAt }: FakePod): FakePod {
+  return { name, template, ...(daemon && { daemon }), ...(createdAt && { createdAt }) };
+}
