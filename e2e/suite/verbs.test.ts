@@ -23,7 +23,7 @@ test('apply creates a daemon that becomes Active, and wait waits for it', (t) =>
 
 test('scale to 0 stops the daemon until its pod is gone, and to 1 starts it', (t) =>
   withKubectl(t, async (given) => {
-    const { apply, kubectl, kube } = given;
+    const { apply, kubectl } = given;
     await apply(daemon('one'));
     await untilReason(given, 'one', 'Running');
     await kubectl('scale', 'clarivedaemon/one', '--replicas=0');

@@ -53,6 +53,11 @@ export class EventRecorder {
     this.#options = options;
   }
 
+  /** Whether nothing waits to be sent. */
+  get idle(): boolean {
+    return !this.#sending;
+  }
+
   /** Queues the Event and returns at once; what cannot be sent is dropped. */
   record(daemon: ClariveDaemon, event: DaemonEvent): void {
     const nowMs = this.#options.now();

@@ -37,21 +37,21 @@ export function isSuccess({ statusCode = 0 }: IncomingMessage): boolean {
  */
 export function exchange({ options, body, timeoutMs, signal, streamed }: ExchangeOptions): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    if (signal?.aborted) return reject(signal.reason);
+    if (signal?.aborted) return reject(asError(signal.reason));
     const outgoing = (options.protocol === 'https:' ? https : http).request(options);
     let incoming: IncomingMessage | undefined;
     const timer = setTimeout(() => fail(new Error(`No answer within ${timeoutMs} ms`)), timeoutMs);
-    const onAbort = () => fail(signal?.reason);
+    const onAbort = () => fail(asError(signal?.reason));
     signal?.addEventListener('abort', onAbort, { once: true });
 
     const settle = () => {
       clearTimeout(timer);
       signal?.removeEventListener('abort', onAbort);
     };
-    const fail = (error: unknown) => {
+    const fail = (error: Error) => {
       settle();
       reject(error);
-      (incoming ?? outgoing).destroy(error instanceof Error ? error : undefined);
+      (incoming ?? outgoing).destroy(error);
     };
 
     outgoing.on('error', (error: NodeJS.ErrnoException) =>
@@ -75,6 +75,10 @@ export function exchange({ options, body, timeoutMs, signal, streamed }: Exchang
     });
     outgoing.end(body);
   });
+}
+
+function asError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new Error(String(reason));
 }
 
 function isReset({ code }: NodeJS.ErrnoException): boolean {

@@ -77,7 +77,7 @@ export class KubeCluster implements Cluster {
   /** Server-side apply: what others added to the child stays, what we no longer want goes. */
   async applyChild(child: ObservedDeployment, { deployment, image }: Rendered): Promise<void> {
     const path = childPath(child);
-    await this.#ownByApply(path);
+    await this.#ownByApply(child, path);
     const body = { ...deployment, metadata: { ...deployment.metadata, uid: child.uid } };
     const query = { ...strict, force: true };
     const answer = await this.#writeChild({
@@ -118,16 +118,21 @@ export class KubeCluster implements Cluster {
 
   /**
    * The fields of a created object belong to its manager as "Update", and an apply removes only what belongs to it as "Apply". So
-   * before the first apply that entry is turned, as kubectl does (csaupgrade in client-go).
+   * before the first apply that entry is turned, as kubectl does (csaupgrade in client-go); not if it has changed meanwhile.
    */
-  async #ownByApply(path: string): Promise<void> {
+  async #ownByApply({ key, uid }: ObservedDeployment, path: string): Promise<void> {
     const current = await this.#request({ method: 'GET', path });
+    if (current.metadata.uid !== uid) {
+      this.#learnChild(current);
+      throw new Error(`The Deployment "${key}" was made anew meanwhile`);
+    }
     const entries = (current.metadata['managedFields'] ?? []) as ManagedFields[];
     const index = entries.findIndex(isOwnUpdate);
     if (index === -1 || entries.some(isOwnApply)) return;
+    const entry = `/metadata/managedFields/${index}`;
     const body = [
-      { op: 'test', path: '/metadata/resourceVersion', value: current.metadata.resourceVersion },
-      { op: 'replace', path: `/metadata/managedFields/${index}/operation`, value: 'Apply' },
+      { op: 'test', path: entry, value: entries[index] },
+      { op: 'replace', path: `${entry}/operation`, value: 'Apply' },
     ];
     await this.#request({ method: 'PATCH', path, body, contentType: jsonPatchType, query: { fieldManager } });
   }

@@ -280,7 +280,7 @@ export class LeaseElector {
 export function observeLease(object: RawObject): ObservedLease {
   const { namespace = '', name, uid, resourceVersion } = object.metadata;
   const key: ObjectKey = `${namespace}/${name}`;
-  return { key, uid, resourceVersion, spec: (object['spec'] ?? {}) as LeaseSpec };
+  return { key, uid, resourceVersion, spec: object['spec'] ?? {} };
 }
 
 function collection(namespace: string): string {

@@ -4,6 +4,7 @@ import { ApiError, isExpired } from './api-error.ts';
 import { LineSplitter } from './lines.ts';
 import { isNewer, type Store, type Stored } from './store.ts';
 import type { Transport } from './transport.ts';
+import { WatchBackoff } from './watch-backoff.ts';
 
 /** An object as it came over the wire. */
 export type RawObject = {
@@ -52,16 +53,6 @@ export interface ReflectorClock {
 
 /** Bookmarks come about once a minute, so a stream without a byte for this long is dead. */
 const silenceMs = 100_000;
-const firstBackoffMs = 200;
-/** An unreachable server is asked about twice a second, so that its return is seen at once; one that refuses is left in peace. */
-const maxBackoffUnreachableMs = 500;
-/** A custom resource whose definition is not installed yet. */
-const maxBackoffNotFoundMs = 2000;
-const maxBackoffRefusedMs = 30_000;
-/** However long a server asks to be left alone. */
-const maxRetryAfterMs = 60_000;
-/** A watch that held this long was healthy: the next failure starts with the first delay again. */
-const healthyMs = 120_000;
 /** A watch that the server ends sooner than this counts as failed, or a broken proxy would make us spin. */
 const shortestWatchMs = 1000;
 const pageSize = 500;
@@ -104,8 +95,7 @@ export class Reflector<T extends Stored> {
   /** Returns when `signal` has aborted; never throws. */
   async run(signal: AbortSignal): Promise<void> {
     const { clock, onError, random } = this.#options;
-    let backoffMs = firstBackoffMs;
-    let mostMs = 0;
+    const backoff = new WatchBackoff(random);
     while (!signal.aborted) {
       const startedAtMs = clock.monotonic();
       const failure = await this.#follow(signal).then(
@@ -116,10 +106,7 @@ export class Reflector<T extends Stored> {
       const lastedMs = clock.monotonic() - startedAtMs;
       if (failure === undefined && lastedMs >= shortestWatchMs) continue;
       if (isExpired(failure)) this.#resourceVersion = undefined;
-      const isNews = lastedMs >= healthyMs || maxBackoffMs(failure) !== mostMs;
-      mostMs = maxBackoffMs(failure);
-      backoffMs = isNews ? firstBackoffMs : Math.min(backoffMs * 2, mostMs);
-      const waitMs = Math.max(backoffMs * (0.5 + random()), retryAfterMs(failure));
+      const waitMs = backoff.next(failure, lastedMs);
       onError?.(failure ?? new Error('The server ended the watch at once'), waitMs);
       await this.#pause(waitMs, signal);
     }
@@ -292,15 +279,6 @@ function marksEndOfList(object: RawObject): boolean {
 /** Servers without WatchList answer a streamed list with "forbidden unless the feature is enabled" (422 or 400). */
 function refusesStreamedList(error: unknown): boolean {
   return error instanceof ApiError && (error.code === 422 || error.code === 400);
-}
-
-function maxBackoffMs(failure: unknown): number {
-  if (!(failure instanceof ApiError) || failure.code >= 500) return maxBackoffUnreachableMs;
-  return failure.code === 404 ? maxBackoffNotFoundMs : maxBackoffRefusedMs;
-}
-
-function retryAfterMs(failure: unknown): number {
-  return failure instanceof ApiError ? Math.min(failure.retryAfterMs ?? 0, maxRetryAfterMs) : 0;
 }
 
 function errorOf(status: RawObject): ApiError {

@@ -90,21 +90,27 @@ export class Store<T extends Stored> {
   }
 
   /** Replaces everything in the scope by a fresh list. What the list lacks is told as deleted. */
-  replace(items: Iterable<T>, { namespace, resourceVersion }: ListScope = {}): void {
-    if (resourceVersion === undefined) this.#buried.clear();
-    const gone = new Map<ObjectKey, T>();
-    for (const [key, item] of this.#items) {
-      const covered = namespace === undefined || splitKey(key).namespace === namespace;
-      const known = resourceVersion === undefined || !isNewer(item.resourceVersion, resourceVersion);
-      if (covered && known) gone.set(key, item);
-    }
+  replace(items: Iterable<T>, scope: ListScope = {}): void {
+    if (scope.resourceVersion === undefined) this.#buried.clear();
+    const gone = this.#inScope(scope);
     for (const item of items) {
       const before = this.#items.get(item.key);
-      if ((before && !gone.delete(item.key)) || this.#buried.has(item.uid)) continue;
+      const isNewerThanList = before !== undefined && !gone.delete(item.key);
+      if (isNewerThanList || this.#buried.has(item.uid)) continue;
       if (before?.resourceVersion === item.resourceVersion && before.uid === item.uid) continue;
       this.#change(before, item);
     }
     for (const item of gone.values()) this.remove(item);
+  }
+
+  #inScope({ namespace, resourceVersion }: ListScope): Map<ObjectKey, T> {
+    const found = new Map<ObjectKey, T>();
+    for (const [key, item] of this.#items) {
+      const isCovered = namespace === undefined || splitKey(key).namespace === namespace;
+      const isKnown = resourceVersion === undefined || !isNewer(item.resourceVersion, resourceVersion);
+      if (isCovered && isKnown) found.set(key, item);
+    }
+    return found;
   }
 
   #change(before: T | undefined, after: T): void {

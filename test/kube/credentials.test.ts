@@ -31,7 +31,9 @@ function kubeConfig({ ca, token }: Files, user?: Partial<User>): KubeConfig {
   const config = new KubeConfig();
   config.loadFromOptions({
     clusters: [{ name: 'c', server: 'https://10.0.0.1:6443', caFile: ca, skipTLSVerify: false }],
-    users: [{ name: 'u', ...(user ?? { authProvider: { name: 'tokenFile', config: { tokenFile: token } } }) }],
+    users: [
+      { name: 'u', ...(user ?? { authProvider: { name: 'tokenFile', config: { tokenFile: token } } }) },
+    ],
     contexts: [{ name: 'x', cluster: 'c', user: 'u' }],
     currentContext: 'x',
   });

@@ -14,14 +14,17 @@ interface EventBody {
   lastTimestamp: string;
 }
 
-const daemon = aDaemon({ metadata: { name: 'purge', namespace: 'clarive', uid: 'u1', resourceVersion: '7' } });
+const daemon = aDaemon({
+  metadata: { name: 'purge', namespace: 'clarive', uid: 'u1', resourceVersion: '7' },
+});
 const started = { type: 'Normal', reason: 'Running', message: 'The daemon runs' } as const;
 
 function aRecorder(signal?: AbortSignal) {
   const clock = new VirtualClock();
   const requests: ApiRequest[] = [];
   const errors: unknown[] = [];
-  const scene = { clock, requests, errors, answer: async (_: ApiRequest): Promise<void> => undefined };
+  const answer: (request: ApiRequest) => Promise<void> = async () => undefined;
+  const scene = { clock, requests, errors, answer };
   const request = async <T>(sent: ApiRequest) => {
     requests.push(sent);
     await scene.answer(sent);
@@ -184,7 +187,8 @@ test('keeps at most 1,000 Events waiting, and drops the rest', async () => {
   let release: () => void = () => undefined;
   const held = new Promise<void>((resolve) => (release = resolve));
   scene.answer = () => held;
-  for (let count = 0; count < 1500; count++) recorder.record(aDaemon({ metadata: { uid: `u${count}` } }), started);
+  for (let count = 0; count < 1500; count++)
+    recorder.record(aDaemon({ metadata: { uid: `u${count}` } }), started);
   release();
   await clock.settle();
   assert.equal(requests.length, 1001);

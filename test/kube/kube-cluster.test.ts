@@ -13,7 +13,11 @@ import { observeDeployment, type ObservedDeployment, type ObservedPod } from '..
 import { aDaemon } from '../support/builders.ts';
 
 const daemon = aDaemon({ metadata: { resourceVersion: '5' } });
-const desired = desiredDeployment(daemon, { images: {}, image: 'clarive:8', environment: 'clarive' }) as Rendered;
+const desired = desiredDeployment(daemon, {
+  images: {},
+  image: 'clarive:8',
+  environment: 'clarive',
+}) as Rendered;
 const path = '/apis/apps/v1/namespaces/clarive/deployments';
 const labels = { 'app.kubernetes.io/managed-by': 'clarive-operator' };
 const strict = { fieldManager: 'clarive-operator', fieldValidation: 'Strict' };
@@ -21,7 +25,13 @@ const strict = { fieldManager: 'clarive-operator', fieldValidation: 'Strict' };
 /** The child as the server answers it. */
 function childObject(version: number, fields: Record<string, unknown> = {}): RawObject {
   const { metadata, ...rest } = fields;
-  const own = { namespace: 'clarive', name: 'purge', uid: 'child-1', resourceVersion: String(version), labels };
+  const own = {
+    namespace: 'clarive',
+    name: 'purge',
+    uid: 'child-1',
+    resourceVersion: String(version),
+    labels,
+  };
   return { metadata: { ...own, ...(metadata as object) }, spec: { replicas: 1 }, ...rest };
 }
 
@@ -63,8 +73,7 @@ function aCluster(...answers: Answer[]) {
     onChildWritten: (...what) => written.push(what),
   });
   const child = observeDeployment(childObject(10), undefined);
-  children.upsert(child);
-  return { cluster, children, daemons, pods, child, requests, written, signal: stopping.signal };
+  return { cluster, children, pods, child, requests, written, signal: stopping.signal };
 }
 
 function refusal(code: number, reason: string, message = 'as the server says'): ApiError {
@@ -80,25 +89,24 @@ async function rejection(promise: Promise<unknown>): Promise<Error> {
 
 describe('a create', () => {
   test('is a POST of the whole child, with strict validation; the next read shows the answer', async () => {
-    const { cluster, children, requests, written, signal } = aCluster(childObject(11));
-    children.replace([]);
+    const { cluster, requests, written, signal } = aCluster(childObject(11));
     await cluster.createChild(desired);
     assert.deepEqual(requests, [{ method: 'POST', path, body: desired.deployment, query: strict, signal }]);
     assert.equal(cluster.child('clarive/purge')?.resourceVersion, '11');
-    assert.deepEqual(written, [
-      ['clarive/purge', 'Deployment created', { replicas: 1, image: 'clarive:8' }],
-    ]);
+    assert.deepEqual(written, [['clarive/purge', 'Deployment created', { replicas: 1, image: 'clarive:8' }]]);
   });
 
   test('finds the name taken by a foreign Deployment: a Conflict that names the remedy', async () => {
     const taken = refusal(409, 'AlreadyExists', 'deployments.apps "purge" already exists');
     const foreign = childObject(9, { metadata: { labels: {} } });
-    const { cluster, children, requests, written } = aCluster(taken, foreign);
-    children.replace([]);
+    const { cluster, requests, written } = aCluster(taken, foreign);
     const error = await rejection(cluster.createChild(desired));
     assert.ok(error instanceof RefusedError);
     assert.equal(error.reason, 'Conflict');
-    assert.match(error.message, /"purge" already exists; it was not made for this daemon .*: delete or rename it/);
+    assert.match(
+      error.message,
+      /"purge" already exists; it was not made for this daemon .*: delete or rename it/,
+    );
     assert.equal(requests[1]?.method, 'GET');
     assert.equal(cluster.child('clarive/purge'), undefined);
     assert.deepEqual(written, []);
@@ -106,8 +114,7 @@ describe('a create', () => {
 
   test('finds a child of ours that the watch has not shown yet: it is learned, and nobody is accused', async () => {
     const taken = refusal(409, 'AlreadyExists');
-    const { cluster, children } = aCluster(taken, childObject(12));
-    children.replace([]);
+    const { cluster } = aCluster(taken, childObject(12));
     assert.equal(await rejection(cluster.createChild(desired)), taken);
     assert.equal(cluster.child('clarive/purge')?.resourceVersion, '12');
   });
@@ -128,7 +135,10 @@ describe('an apply', () => {
   const managed = (...managedFields: object[]) => childObject(10, { metadata: { managedFields } });
 
   test('is a forced server-side apply for the very child that was seen', async () => {
-    const { cluster, child, requests, written, signal } = aCluster(managed(foreign, applied, scaled), childObject(13));
+    const { cluster, child, requests, written, signal } = aCluster(
+      managed(foreign, applied, scaled),
+      childObject(13),
+    );
     await cluster.applyChild(child, desired);
     const [read, write] = requests as [ApiRequest, ApiRequest];
     assert.deepEqual([requests.length, read.method, read.path], [2, 'GET', `${path}/purge`]);
@@ -137,9 +147,7 @@ describe('an apply', () => {
     const contentType = 'application/apply-patch+yaml';
     assert.deepEqual(write, { method: 'PATCH', path: `${path}/purge`, body, query, contentType, signal });
     assert.equal(cluster.child('clarive/purge')?.resourceVersion, '13');
-    assert.deepEqual(written, [
-      ['clarive/purge', 'Deployment applied', { replicas: 1, image: 'clarive:8' }],
-    ]);
+    assert.deepEqual(written, [['clarive/purge', 'Deployment applied', { replicas: 1, image: 'clarive:8' }]]);
   });
 
   test('first turns what the create owns into what an apply owns, if nothing has changed meanwhile', async () => {
@@ -154,7 +162,7 @@ describe('an apply', () => {
       method: 'PATCH',
       path: `${path}/purge`,
       body: [
-        { op: 'test', path: '/metadata/resourceVersion', value: '10' },
+        { op: 'test', path: '/metadata/managedFields/2', value: created },
         { op: 'replace', path: '/metadata/managedFields/2/operation', value: 'Apply' },
       ],
       contentType: 'application/json-patch+json',
@@ -171,9 +179,17 @@ describe('an apply', () => {
   });
 });
 
+test('an apply to a child that was made anew is not sent; the new one is learned', async () => {
+  const { cluster, child, requests } = aCluster(childObject(20, { metadata: { uid: 'child-2' } }));
+  await assert.rejects(cluster.applyChild(child, desired), /"clarive\/purge" was made anew meanwhile/);
+  assert.equal(requests.length, 1);
+  assert.equal(cluster.child('clarive/purge')?.uid, 'child-2');
+});
+
 describe('a scale', () => {
   test('is a merge patch of the scale subresource, for the very child that was seen', async () => {
-    const { cluster, child, requests, written, signal } = aCluster(childObject(11));
+    const { cluster, child, children, requests, written, signal } = aCluster(childObject(11));
+    children.upsert(child);
     await cluster.scaleChild(child, 0);
     const body = { metadata: { uid: 'child-1' }, spec: { replicas: 0 } };
     const contentType = 'application/merge-patch+json';
@@ -185,7 +201,8 @@ describe('a scale', () => {
   });
 
   test('that is refused changes nothing that a read shows', async () => {
-    const { cluster, child, written } = aCluster(refusal(409, 'Conflict'));
+    const { cluster, child, children, written } = aCluster(refusal(409, 'Conflict'));
+    children.upsert(child);
     await rejection(cluster.scaleChild(child, 0));
     assert.equal(cluster.child('clarive/purge')?.replicas, 1);
     assert.deepEqual(written, []);
@@ -196,7 +213,7 @@ test('a status is a merge patch of the status subresource, for the very daemon t
   const status: ClariveDaemonStatus = { observedGeneration: 2, replicas: 1, conditions: [] };
   const before = { ...daemon, status: { observedGeneration: 1, replicas: 1, image: 'old' } };
   const answer = { ...before, status, metadata: { ...daemon.metadata, uid: 'd', resourceVersion: '6' } };
-  const { cluster, requests, signal } = aCluster(answer as unknown as RawObject);
+  const { cluster, requests, signal } = aCluster(answer);
   await cluster.writeStatus(before, status);
   assert.deepEqual(requests, [
     {
@@ -243,7 +260,12 @@ describe('a refusal of a child', () => {
 
 test('reads come from the stores; pods are found by their daemon', async () => {
   const { cluster, pods, requests } = aCluster();
-  const pod = { key: 'clarive/purge-1', uid: 'p', resourceVersion: '1', daemon: 'clarive/purge' } as ObservedPod;
+  const pod = {
+    key: 'clarive/purge-1',
+    uid: 'p',
+    resourceVersion: '1',
+    daemon: 'clarive/purge',
+  } as unknown as ObservedPod;
   pods.upsert(pod);
   assert.deepEqual(cluster.pods('clarive/purge'), [pod]);
   assert.deepEqual(cluster.pods('clarive/other'), []);

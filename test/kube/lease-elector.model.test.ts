@@ -28,7 +28,7 @@ class Model {
   readonly #server = new LeaseServer();
   readonly #processes = new Map<string, Process>();
   readonly #story: string[] = [];
-  #deletedAtMs = -Infinity;
+  #deletedAtMs = 0;
   #isCalm = false;
   #terms = 0;
   #failure: unknown;
@@ -124,9 +124,12 @@ class Model {
   }
 
   #check(): void {
-    if (this.#failure !== undefined) throw this.#failure;
+    assert.ifError(this.#failure);
     const leaders = [...this.#processes.values(), ...this.#others].filter(({ elector }) => elector.leads);
-    assert.ok(leaders.length <= 1, this.#tell(`${leaders.map(({ identity }) => identity).join(' and ')} lead at once`));
+    assert.ok(
+      leaders.length <= 1,
+      this.#tell(`${leaders.map(({ identity }) => identity).join(' and ')} lead at once`),
+    );
   }
 
   async #send(process: Process, request: ApiRequest): Promise<unknown> {

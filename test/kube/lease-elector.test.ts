@@ -151,7 +151,11 @@ describe('a candidate', () => {
     server.write({ holderIdentity: '', leaseDurationSeconds: 1 });
     await clock.advance(3000);
     assert.equal(candidates.filter(({ elector }) => elector.leads).length, 1);
-    assert.deepEqual(candidates.flatMap(({ errors }) => errors), [], 'a lost race is no error');
+    assert.deepEqual(
+      candidates.flatMap(({ errors }) => errors),
+      [],
+      'a lost race is no error',
+    );
   });
 
   test('takes the Lease that names itself at once: the answer to its own write was lost', async () => {

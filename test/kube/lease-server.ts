@@ -40,7 +40,11 @@ export class LeaseServer {
 
   /** Somebody else writes the Lease. */
   write(spec: Record<string, unknown>): void {
-    const metadata = this.#lease?.metadata ?? { name: 'operator', namespace: 'system', uid: `uid-${this.#version}` };
+    const metadata = this.#lease?.metadata ?? {
+      name: 'operator',
+      namespace: 'system',
+      uid: `uid-${this.#version}`,
+    };
     this.#store({ metadata: metadata as RawObject['metadata'], spec });
   }
 
@@ -57,7 +61,8 @@ export class LeaseServer {
     if (method !== 'POST' && !this.#lease) throw refusal(404, 'NotFound');
     if (method === 'GET') return this.#lease!;
     const { metadata, spec } = body;
-    if (!microTime.test(spec.renewTime) || !microTime.test(spec.acquireTime)) throw refusal(400, 'BadRequest');
+    if (!microTime.test(spec.renewTime) || !microTime.test(spec.acquireTime))
+      throw refusal(400, 'BadRequest');
     const { resourceVersion, uid } = this.#lease?.metadata ?? {};
     if (metadata.resourceVersion !== resourceVersion || metadata.uid !== uid) throw refusal(409, 'Conflict');
     this.write(spec);

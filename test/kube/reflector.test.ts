@@ -97,7 +97,9 @@ describe('the first list', () => {
       sendInitialEvents: 'true',
       resourceVersionMatch: 'NotOlderThan',
     });
-    watch.open().send(added('a', 1), added('b', 2), bookmark(3), modified('b', 4), added('c', 5), deleted('c', 6));
+    watch
+      .open()
+      .send(added('a', 1), added('b', 2), bookmark(3), modified('b', 4), added('c', 5), deleted('c', 6));
     await eventually(() => following.reflector.silentForMs === 0 && watch.socket.writableLength === 0);
     assert.deepEqual(following.changes, []);
     assert.ok(!following.reflector.synced);
@@ -198,7 +200,10 @@ describe('a watch', () => {
     ['is reset', (watch: Received) => watch.reset()],
     ['breaks off in the middle of a line', (watch: Received) => cutInLine(watch)],
     ['tells an internal error', (watch: Received) => watch.send(errorEvent(500, 'InternalError'))],
-    ['tells that there are too many requests', (watch: Received) => watch.send(errorEvent(429, 'TooManyRequests'))],
+    [
+      'tells that there are too many requests',
+      (watch: Received) => watch.send(errorEvent(429, 'TooManyRequests')),
+    ],
   ] as const) {
     test(`resumes without loss when it ${how}`, async (t) => {
       const [following, first] = await Following.synced(t, 'a');

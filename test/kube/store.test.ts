@@ -9,7 +9,11 @@ interface Pod extends Stored {
   ready?: boolean;
 }
 
-function pod(key: ObjectKey, version: number | string, { uid = key as string, owner = 'x', ...rest } = {}): Pod {
+function pod(
+  key: ObjectKey,
+  version: number | string,
+  { uid = key, owner = 'x', ...rest }: Partial<Pod> = {},
+): Pod {
   return { key, uid, resourceVersion: String(version), owner, ...rest };
 }
 
@@ -146,7 +150,10 @@ describe('a list', () => {
     told();
     store.replace([], { namespace: 'n', resourceVersion: '9' });
     assert.deepEqual(told(), ['n/a@5 > -']);
-    assert.deepEqual([...store.values()].map(({ key }) => key), ['m/a']);
+    assert.deepEqual(
+      [...store.values()].map(({ key }) => key),
+      ['m/a'],
+    );
   });
 
   test('takes the first of two entries with one name', () => {

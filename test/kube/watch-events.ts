@@ -18,7 +18,7 @@ export function project(object: RawObject): Kept {
 export function anObject(
   name: string,
   version: number,
-  { uid = name, namespace = 'n', value = undefined as unknown } = {},
+  { uid = name, namespace = 'n', value }: { uid?: string; namespace?: string; value?: unknown } = {},
 ): RawObject {
   return { metadata: { namespace, name, uid, resourceVersion: String(version) }, value };
 }
@@ -54,5 +54,8 @@ export function status(code: number, reason: string): object {
 }
 
 export function listPage(version: number, objects: RawObject[], token?: string): object {
-  return { metadata: { resourceVersion: String(version), ...(token && { continue: token }) }, items: objects };
+  return {
+    metadata: { resourceVersion: String(version), ...(token && { continue: token }) },
+    items: objects,
+  };
 }

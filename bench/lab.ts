@@ -1,0 +1,92 @@
+/** Everything that a measurement works with, and where its figures go. */
+import { join } from 'node:path';
+import type { Cluster } from '../e2e/cluster/index.ts';
+import { waitFor } from '../e2e/host/wait-for.ts';
+import type { AuditLog } from './audit-log.ts';
+import type { Driver } from './driver.ts';
+import type { Observer } from './observer.ts';
+import { type Operator, type OperatorName, OperatorProcess } from './operators.ts';
+import { descendant } from './processes.ts';
+
+export interface Lab {
+  cluster: Cluster;
+  driver: Driver;
+  audit: AuditLog;
+  figures: Figures;
+  /** Folder with the logs of the operators. */
+  logs: string;
+  progress: (line: string) => void;
+}
+
+/** One operator at work among a number of daemons. */
+export interface Visit {
+  operator: Operator;
+  /** The running process; replaced when it is started anew. */
+  process: OperatorProcess;
+  /** Replaced when the API server was away. */
+  observer: Observer;
+  /** Names of the daemons that are to be created. */
+  names: string[];
+}
+
+/** The figures of all rounds, by metric and operator. */
+export class Figures {
+  readonly #series = new Map<string, number[]>();
+
+  add(metric: string, operator: OperatorName, value: number): void {
+    const key = `${operator} ${metric}`;
+    this.#series.set(key, [...this.of(metric, operator), value]);
+  }
+
+  /** In the order of the rounds. */
+  of(metric: string, operator: OperatorName): readonly number[] {
+    return this.#series.get(`${operator} ${metric}`) ?? [];
+  }
+}
+
+/** Adds the figures of a visit under its operator and number of daemons. */
+export function record({ figures }: Lab, { operator, names }: Visit, values: Record<string, number>): void {
+  for (const [metric, value] of Object.entries(values)) {
+    figures.add(`${metric}@${names.length}`, operator.name, value);
+  }
+}
+
+export function startOperator({ cluster, logs }: Lab, operator: Operator): Promise<OperatorProcess> {
+  return OperatorProcess.start(operator, cluster.env, join(logs, `operator-${operator.name}.log`));
+}
+
+export function apiServerPid(): Promise<number> {
+  return descendant(process.pid, 'kube-apiserver');
+}
+
+/** Has a daemon made, waits until it is served, and removes it: then the operator leads and every connection is open. */
+export async function probe({ driver }: Lab, observer: Observer): Promise<void> {
+  const size = observer.size;
+  const name = `probe-${Math.round(performance.now())}`;
+  await driver.create([name]);
+  await observer.settled(size + 1, 60_000);
+  await driver.remove(name);
+  await observer.until(
+    'the probe to be gone',
+    () => observer.size === size && !observer.hasChild(name),
+    10_000,
+  );
+  observer.takeChanges();
+}
+
+/** Without kube-controller-manager, API server and etcd do nothing but what operator and driver ask for. */
+export async function endControllers(): Promise<void> {
+  process.kill(await descendant(process.pid, 'kube-controller-manager'), 'SIGKILL');
+}
+
+/** Returns when it serves again. */
+export async function startApiServer({ cluster, driver }: Lab): Promise<void> {
+  // The cluster calls it a failed start that its controllers are not there.
+  await cluster.startApiServer().catch(() => undefined);
+  const isReady = () =>
+    driver.kube.send({ method: 'GET', path: '/readyz' }).then(
+      ({ code }) => code === 200,
+      () => false,
+    );
+  await waitFor(isReady, { what: 'the API server to become ready', timeoutMs: 60_000, intervalMs: 5 });
+}

@@ -1,0 +1,41 @@
+import { ApiError } from './api-error.ts';
+
+const firstMs = 200;
+/** An unreachable server is asked about twice a second, so that its return is seen at once; one that refuses is left in peace. */
+const mostUnreachableMs = 500;
+/** A custom resource whose definition is not installed yet. */
+const mostNotFoundMs = 2000;
+const mostRefusedMs = 30_000;
+/** However long a server asks to be left alone. */
+const mostRetryAfterMs = 60_000;
+/** A watch that held this long was healthy: the next failure starts with the first wait again. */
+const healthyMs = 120_000;
+
+/** How long to wait before a watch that failed is tried again: longer each time, up to a limit that depends on the failure. */
+export class WatchBackoff {
+  readonly #random: () => number;
+  #lastMs = 0;
+  #mostMs = 0;
+
+  constructor(random: () => number) {
+    this.#random = random;
+  }
+
+  /** Milliseconds, spread by half so that many clients don't come back in step, and never less than the server asked for. */
+  next(failure: unknown, lastedMs: number): number {
+    const mostMs = limitOf(failure);
+    const isNew = lastedMs >= healthyMs || mostMs !== this.#mostMs;
+    this.#lastMs = isNew ? firstMs : Math.min(this.#lastMs * 2, mostMs);
+    this.#mostMs = mostMs;
+    return Math.max(this.#lastMs * (0.5 + this.#random()), retryAfterMs(failure));
+  }
+}
+
+function limitOf(failure: unknown): number {
+  if (!(failure instanceof ApiError) || failure.code >= 500) return mostUnreachableMs;
+  return failure.code === 404 ? mostNotFoundMs : mostRefusedMs;
+}
+
+function retryAfterMs(failure: unknown): number {
+  return failure instanceof ApiError ? Math.min(failure.retryAfterMs ?? 0, mostRetryAfterMs) : 0;
+}
