@@ -10,15 +10,25 @@ import { run as runTests } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { parseArgs } from 'node:util';
 import { Tally, type TestEvent } from '../test/support/tally.ts';
-import { formatLeftovers, installCrds, startCluster, type Cluster } from './cluster/index.ts';
+import {
+  existingCluster,
+  formatLeftovers,
+  installCrds,
+  startCluster,
+  type Cluster,
+} from './cluster/index.ts';
 import { lastLines, run } from './host/run.ts';
 import { standInImage } from './images/index.ts';
 import { OperatorProcess } from './operator-process.ts';
 
-const usage = `Usage: npm run e2e -- [word ...]
+const usage = `Usage: npm run e2e -- [options] [word ...]
 
 Runs the tests of all files e2e/suite/*.test.ts whose name contains one of the words; of all files without a word. It boots a
 Kubernetes of its own with a node (Linux, as root), and the operator beside it.
+
+  --context NAME   use the cluster of this context of your kubeconfig, with --image; the CRD is installed there
+  --image REF      an image with a shell that this cluster can pull: the stand-in daemon runs in it as a script
+  --help           show this text
 
 Environment: KUBERNETES_MINOR chooses 1.35, 1.36 or 1.37 (default).`;
 
@@ -29,7 +39,7 @@ const testTimeoutMs = 240_000;
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { help: { type: 'boolean' } },
+    options: { context: { type: 'string' }, image: { type: 'string' }, help: { type: 'boolean' } },
   });
   if (values.help) {
     console.log(usage);
@@ -43,12 +53,11 @@ async function main(): Promise<number> {
     throw new Error(`No file of e2e/suite has "${positionals.join('" or "')}" in its name`);
 
   const tally = new Tally();
-  const image = await standInImage(progress);
-  const cluster = await startCluster({ nodes: 1, images: [image.archive], progress });
+  const { cluster, image } = await prepare(values);
   let operator: OperatorProcess | undefined;
   try {
     await installCrds(cluster);
-    operator = await OperatorProcess.startFor(cluster, image.ref);
+    operator = await OperatorProcess.startFor(cluster, image);
     await pipeline(Readable.from(events(files, cluster, tally, operator)), new spec(), process.stdout, {
       end: false,
     });
@@ -59,6 +68,22 @@ async function main(): Promise<number> {
   }
   console.log(tally.summary());
   return tally.failed > 0 ? 1 : 0;
+}
+
+interface Where {
+  context?: string | undefined;
+  image?: string | undefined;
+}
+
+async function prepare({ context, image }: Where): Promise<{ cluster: Cluster; image: string }> {
+  if ((context === undefined) !== (image === undefined))
+    throw new Error('Cannot use --context without --image, nor --image without --context: give both or none');
+  if (context !== undefined && image !== undefined) {
+    process.env['STAND_IN_SHELL_IMAGE'] = image;
+    return { cluster: await existingCluster(context), image };
+  }
+  const { archive, ref } = await standInImage(progress);
+  return { cluster: await startCluster({ nodes: 1, images: [archive], progress }), image: ref };
 }
 
 /** The files run one after the other: two cores carry one set of pods at a time. */

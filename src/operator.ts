@@ -14,6 +14,7 @@ import { Controller } from './controller/controller.ts';
 import { backlogPriority } from './controller/work-queue.ts';
 import { carries } from './desired/compare.ts';
 import { desiredDeployment } from './desired/deployment.ts';
+import { ApiError } from './kube/api-error.ts';
 import { Credentials } from './kube/credentials.ts';
 import { EventRecorder } from './kube/event-recorder.ts';
 import { KubeCluster, type StoredDaemon } from './kube/kube-cluster.ts';
@@ -48,7 +49,7 @@ export interface OperatorOptions {
 /** What the reflectors of all kinds have in common. */
 type WatchOptions = Pick<
   ReflectorOptions<Stored>,
-  'transport' | 'path' | 'namespace' | 'clock' | 'random' | 'onSynced' | 'onError'
+  'transport' | 'path' | 'namespace' | 'clock' | 'random' | 'onSynced' | 'onResumed' | 'onError'
 >;
 
 interface Watch {
@@ -94,7 +95,7 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
     const { clock, config, identity, logger, metrics, random, userAgent } = options;
     if (config.context) this.kubeConfig.setCurrentContext(config.context);
     this.#options = options;
-    const credentials = new Credentials(this.kubeConfig, () => clock.now());
+    const credentials = new Credentials(this.kubeConfig, () => clock.monotonic());
     const server = this.kubeConfig.getCurrentCluster()?.server;
     const onResponse = metrics.requestObserver(server ? new URL(server).host : '');
     this.#transport = new Transport({ credentials, userAgent, onResponse });
@@ -188,15 +189,18 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
         transport: this.#transport,
         now: () => clock.now(),
         instance: identity,
+        signal: lost,
         onError: (err) => logger.debug({ err }, 'Event dropped'),
       }),
       signal: lost,
+      leads: () => this.#elector?.leads ?? true,
       onChildWritten: (daemon, what, details) => logger.info({ daemon, ...details }, what),
     });
     const statusSchedule = new StatusSchedule(() => clock.monotonic());
     const { defaults, workers } = config;
     const controller = new Controller<ObjectKey>({
       reconcile: (key) => reconcile(key, { cluster, statusSchedule, defaults, now: () => clock.now() }),
+      retryAfterMs: (error) => (error instanceof ApiError ? error.retryAfterMs : undefined),
       logger,
       clock,
       random,
@@ -233,7 +237,9 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
       random,
       ...(namespace && { namespace }),
       onSynced,
+      onResumed: () => this.#controller?.queue.retryFailed(),
       onError: (err, retryInMs) => {
+        if (retryInMs === 0) return logger.error({ err, resource: resourcePlural }, 'Object skipped');
         watch.failedAtMs = clock.monotonic();
         metrics.onWatchInterrupted(resourcePlural);
         logger.warn({ err, resource: resourcePlural, retryInMs }, 'Watch interrupted, resuming');

@@ -1,4 +1,4 @@
 // Images for tests and the demo, built on this machine.
 export { pauseImage } from './pause.ts';
-export { standInImage, standInOverlay } from './stand-in.ts';
+export { standInImage, standInOverlay, type StandInOverlay } from './stand-in.ts';
 export type { Image } from './build-image.ts';

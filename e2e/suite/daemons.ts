@@ -2,18 +2,37 @@ import type { ClariveDaemon } from '../../src/api/clarive-daemon.ts';
 import type { Condition } from '../../src/api/conditions.ts';
 import { clariveDaemons, pods } from '../../test/support/resources.ts';
 import { until, untilList } from '../../test/support/until.ts';
+import { standInOverlay, type StandInOverlay } from '../images/index.ts';
 import type { Given } from './kubectl.ts';
 
 /** Long enough for pods on a busy machine, and for crashes with their back-off. */
 export const patience = { timeoutMs: 120_000 };
 
+/** Set on a cluster that no image can be loaded into: the stand-in then runs as a script in this image. */
+const shellImage = process.env['STAND_IN_SHELL_IMAGE'];
+const overlay = shellImage === undefined ? undefined : standInOverlay(shellImage);
+
+/** What the daemons of a namespace need there. */
+export const requisites: object[] = overlay ? [overlay.configMap] : [];
+
 /** A manifest as a user would write it. */
-export function daemon(name: string, spec: object = {}): object {
+export function daemon(name: string, spec: DaemonSpec = {}): object {
   return {
     apiVersion: 'clarive.com/v1',
     kind: 'ClariveDaemon',
     metadata: { name },
-    spec: { service: 'service.sem.daemon', ...spec },
+    spec: { service: 'service.sem.daemon', ...(overlay ? onShellImage(spec, overlay.spec) : spec) },
+  };
+}
+
+type DaemonSpec = Partial<ClariveDaemon['spec']>;
+
+function onShellImage(spec: DaemonSpec, { image, env, template }: StandInOverlay['spec']): DaemonSpec {
+  return {
+    image,
+    ...spec,
+    env: [...env, ...(spec.env ?? [])],
+    template: { ...spec.template, spec: { ...template.spec, ...spec.template?.spec } },
   };
 }
 

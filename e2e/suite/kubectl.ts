@@ -2,6 +2,7 @@ import type { TestContext } from 'node:test';
 import { inNamespace } from '../../test/support/in-namespace.ts';
 import type { KubeClient } from '../../test/support/kube-client.ts';
 import { run } from '../host/run.ts';
+import { requisites } from './daemons.ts';
 
 export interface Given {
   kube: KubeClient;
@@ -16,7 +17,11 @@ export interface Given {
 /** Runs a test in a namespace of its own, with the kubectl of the cluster's minor version. */
 export function withKubectl(t: TestContext, body: (given: Given) => Promise<void>): Promise<void> {
   const command = process.env['KUBECTL'] ?? 'kubectl';
-  return inNamespace(t, (kube) => {
+  return inNamespace(t, async (kube) => {
+    for (const object of requisites)
+      await run(command, ['--namespace', kube.namespace, 'apply', '-f', '-'], {
+        input: JSON.stringify(object),
+      });
     const inTestNamespace = ['--namespace', kube.namespace];
     return body({
       kube,

@@ -114,5 +114,8 @@ test('a HorizontalPodAutoscaler on a daemon is able to scale', (t) =>
 
 test('unknown fields are refused by the default validation of kubectl', (t) =>
   withKubectl(t, async ({ apply }) => {
-    await assert.rejects(apply(daemon('one', { replica: 1 })), /unknown field "spec\.replica"/);
+    await assert.rejects(
+      apply({ ...daemon('one'), spec: { service: 'service.sem.daemon', replica: 1 } }),
+      /unknown field "spec\.replica"/,
+    );
   }));

@@ -29,6 +29,8 @@ export interface ControllerOptions<Key extends string> {
   reconcile: (key: Key, signal: AbortSignal) => Promise<Result>;
   /** Whether trying again is useless until something changes; by default every failure is tried again. */
   isTerminal?: (error: unknown) => boolean;
+  /** How long the error itself asks to wait, if it does. */
+  retryAfterMs?: (error: unknown) => number | undefined;
   logger: Logger;
   clock: Clock;
   /** From 0 up to, but not including, 1. */
@@ -102,13 +104,14 @@ export class Controller<Key extends string> {
   }
 
   #onError({ key, priority }: WorkItem<Key>, error: unknown): Outcome {
-    const { isTerminal, logger } = this.#options;
+    const { isTerminal, logger, retryAfterMs } = this.#options;
     if (isTerminal?.(error)) {
       this.queue.forget(key);
       logger.error({ key, err: error }, 'Reconcile failed, waiting for a change');
       return 'terminal_error';
     }
-    const retryInMs = this.queue.addRateLimited(key, { priority });
+    const atLeastMs = retryAfterMs?.(error) ?? 0;
+    const retryInMs = this.queue.addRateLimited(key, { priority, atLeastMs });
     // What was cut off by the deadline of a stop did not fail.
     if (!this.#abort.signal.aborted)
       logger.warn({ key, err: error, retryInMs }, 'Reconcile failed, retrying');

@@ -100,13 +100,26 @@ export class WorkQueue<Key extends string> {
     this.#place(entry);
   }
 
-  /** Adds a key that failed, after a delay that grows with every failure since `forget`. Returns the delay in milliseconds. */
-  addRateLimited(key: Key, options: { priority?: number } = {}): number {
+  /**
+   * Adds a key that failed, after a delay that grows with every failure since `forget` and is not shorter than
+   * `atLeastMs`. Returns the delay in milliseconds.
+   */
+  addRateLimited(
+    key: Key,
+    { priority, atLeastMs = 0 }: { priority?: number; atLeastMs?: number } = {},
+  ): number {
     const failures = (this.#failures.get(key) ?? 0) + 1;
     this.#failures.set(key, failures);
-    const afterMs = backoffMs(failures, this.#random());
-    this.add(key, { ...options, afterMs });
+    const afterMs = Math.max(backoffMs(failures, this.#random()), atLeastMs);
+    this.add(key, { ...(priority !== undefined && { priority }), afterMs });
     return afterMs;
+  }
+
+  /** Brings forward every key that waits after a failure: what made them fail is over. */
+  retryFailed(): void {
+    for (const key of this.#failures.keys()) {
+      if (this.#entries.has(key)) this.add(key);
+    }
   }
 
   /** Ends the count of a key's failures. */

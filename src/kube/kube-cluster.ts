@@ -11,7 +11,7 @@ import type { Rendered } from '../desired/deployment.ts';
 import type { Cluster, DaemonEvent } from '../reconcile/cluster.ts';
 import { RefusedError } from '../reconcile/errors.ts';
 import type { ObservedDeployment, ObservedPod } from '../status/observed.ts';
-import { ApiError } from './api-error.ts';
+import { ApiError, isNotFound } from './api-error.ts';
 import type { EventRecorder } from './event-recorder.ts';
 import { mergePatch } from './merge-patch.ts';
 import type { RawObject } from './reflector.ts';
@@ -32,6 +32,8 @@ export interface KubeClusterOptions {
   events: EventRecorder;
   /** Ends the writes under way and refuses new ones: from then on another operator may lead. */
   signal: AbortSignal;
+  /** Asked before each write, because a process that was frozen wakes up before its timers do. */
+  leads: () => boolean;
   /** Told of each write that changed a child. */
   onChildWritten: (key: ObjectKey, what: string, details: Record<string, unknown>) => void;
 }
@@ -99,7 +101,7 @@ export class KubeCluster implements Cluster {
     const path = `${childPath(child)}/scale`;
     const body = { metadata: { uid: child.uid }, spec: { replicas } };
     await this.#writeChild({ method: 'PATCH', path, body, query: strict, contentType: mergePatchType });
-    this.#options.children.amend(child.key, child.uid, { replicas });
+    this.#options.children.amend(child.key, child.uid, { replicas, generation: child.generation + 1 });
     this.#options.onChildWritten(child.key, 'Deployment scaled', { replicas });
   }
 
@@ -108,8 +110,12 @@ export class KubeCluster implements Cluster {
     const path = `/apis/${group}/${version}/namespaces/${namespace}/${plural}/${name}/status`;
     const body = { metadata: { uid }, status: mergePatch(daemon.status ?? {}, status) };
     const query = { fieldManager };
-    const answer = await this.#request({ method: 'PATCH', path, body, query, contentType: mergePatchType });
-    this.#options.daemons.upsert(this.#options.observeDaemon(answer));
+    try {
+      const answer = await this.#request({ method: 'PATCH', path, body, query, contentType: mergePatchType });
+      this.#options.daemons.upsert(this.#options.observeDaemon(answer));
+    } catch (error) {
+      if (!isNotFound(error)) throw error; // a daemon deleted meanwhile needs no status
+    }
   }
 
   recordEvent(daemon: ClariveDaemon, event: DaemonEvent): void {
@@ -159,8 +165,9 @@ export class KubeCluster implements Cluster {
     }
   }
 
-  #request(request: ApiRequest): Promise<RawObject> {
-    const { transport, signal } = this.#options;
+  async #request(request: ApiRequest): Promise<RawObject> {
+    const { transport, signal, leads } = this.#options;
+    if (!leads()) throw new Error('No longer leading, so nothing is written');
     return transport.request<RawObject>({ ...request, signal });
   }
 }

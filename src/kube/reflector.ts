@@ -40,6 +40,8 @@ export interface ReflectorOptions<T extends Stored> {
   clock: ReflectorClock;
   random: () => number;
   onSynced?: () => void;
+  /** The server answers again after the watch was interrupted. */
+  onResumed?: () => void;
   /** Told when the watch is interrupted and goes on after `retryInMs`, and when an object is skipped (`retryInMs` is 0). */
   onError?: (error: unknown, retryInMs: number) => void;
 }
@@ -74,6 +76,7 @@ export class Reflector<T extends Stored> {
   /** Whether anything came on the present watch. */
   #heard = false;
   #streamedLists = true;
+  #interrupted = false;
   #synced = false;
   #lastEventAtMs: number;
 
@@ -107,6 +110,7 @@ export class Reflector<T extends Stored> {
       if (failure === undefined && lastedMs >= shortestWatchMs) continue;
       if (isExpired(failure)) this.#resourceVersion = undefined;
       const waitMs = backoff.next(failure, lastedMs);
+      this.#interrupted = true;
       onError?.(failure ?? new Error('The server ended the watch at once'), waitMs);
       await this.#pause(waitMs, signal);
     }
@@ -125,7 +129,7 @@ export class Reflector<T extends Stored> {
   }
 
   async #watch(signal: AbortSignal): Promise<void> {
-    const { transport, path, labelSelector, fieldSelector, random } = this.#options;
+    const { transport, path, labelSelector, fieldSelector, onResumed, random } = this.#options;
     const since = this.#resourceVersion;
     const stream = await transport.stream({
       method: 'GET',
@@ -141,6 +145,10 @@ export class Reflector<T extends Stored> {
         ...(since === undefined && { sendInitialEvents: true, resourceVersionMatch: 'NotOlderThan' }),
       },
     });
+    if (this.#interrupted) {
+      this.#interrupted = false;
+      onResumed?.();
+    }
     await this.#read(stream, since === undefined ? new Map<string, T>() : undefined);
   }
 

@@ -35,7 +35,7 @@ export interface StatusReport {
 }
 
 /** How long progress may take before it counts as stalled. Longer than the five minutes for which Clarive retries MongoDB. */
-export const progressDeadlineMs = 10 * 60_000;
+const progressDeadlineMs = 10 * 60_000;
 
 export function daemonStatus(observation: Observation): StatusReport {
   const { daemon, desired, wanted, outcome, pods, nowMs } = observation;

@@ -271,3 +271,19 @@ test('tells its observer what client-go counts', async () => {
   await clock.advance(1000);
   expectTold('add');
 });
+
+test('waits at least as long as a failure asks', () => {
+  const { queue } = aQueue();
+  assert.equal(queue.addRateLimited('a', { atLeastMs: 1000 }), 1000);
+  assert.equal(queue.addRateLimited('a'), 10);
+});
+
+test('brings forward what failed, and nothing else, when asked to retry', async () => {
+  const { queue, drain } = aQueue();
+  queue.addRateLimited('failed', { atLeastMs: 60_000 });
+  queue.add('later', { afterMs: 60_000 });
+  queue.addRateLimited('mended', { atLeastMs: 60_000 });
+  queue.forget('mended');
+  queue.retryFailed();
+  assert.deepEqual(await drain(), ['failed']);
+});

@@ -42,6 +42,7 @@ function aCluster(...answers: Answer[]) {
   const requests: ApiRequest[] = [];
   const written: unknown[] = [];
   const stopping = new AbortController();
+  const leading = { now: true };
   const request = async <T>(sent: ApiRequest) => {
     requests.push(sent);
     const answer = answers.shift();
@@ -70,10 +71,11 @@ function aCluster(...answers: Answer[]) {
     observeChild: (object) => observeDeployment(object, undefined),
     events: new EventRecorder({ transport, now: () => 0, instance: 'test', onError: () => undefined }),
     signal: stopping.signal,
+    leads: () => leading.now,
     onChildWritten: (...what) => written.push(what),
   });
   const child = observeDeployment(childObject(10), undefined);
-  return { cluster, children, pods, child, requests, written, signal: stopping.signal };
+  return { cluster, children, pods, child, requests, written, leading, signal: stopping.signal };
 }
 
 function refusal(code: number, reason: string, message = 'as the server says'): ApiError {
@@ -86,6 +88,25 @@ async function rejection(promise: Promise<unknown>): Promise<Error> {
     (error: unknown) => error as Error,
   );
 }
+
+test('nothing is sent by a process that no longer leads, though its timers have not told it yet', async () => {
+  const { cluster, child, leading, requests } = aCluster(childObject(11));
+  leading.now = false;
+  await assert.rejects(cluster.scaleChild(child, 0), /No longer leading/);
+  assert.deepEqual(requests, []);
+});
+
+test('the status of a daemon that was deleted meanwhile is no failure', async () => {
+  const { cluster } = aCluster(refusal(404, 'NotFound'));
+  const metadata = { name: 'purge', namespace: 'clarive', uid: 'daemon-1' };
+  const daemon = {
+    apiVersion: 'clarive.com/v1',
+    kind: 'ClariveDaemon',
+    metadata,
+    spec: { service: 'service.purge.daemon' },
+  } as const;
+  await cluster.writeStatus(daemon, { replicas: 0 });
+});
 
 describe('a create', () => {
   test('is a POST of the whole child, with strict validation; the next read shows the answer', async () => {

@@ -302,6 +302,7 @@ function aCluster(t: TestContext, { namespace }: KubeClient) {
     observeChild: (object) => observeDeployment(object, undefined),
     events: new EventRecorder({ transport, now: Date.now, instance: 'test', onError: () => undefined }),
     signal: new AbortController().signal,
+    leads: () => true,
     onChildWritten: () => undefined,
   });
   const child = () => children.get(`${namespace}/purge`) ?? assert.fail('There is no child');
