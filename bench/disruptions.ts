@@ -94,6 +94,7 @@ export async function stopUnderLoad(lab: Lab, operator: Operator): Promise<void>
   await probe(lab, observer);
   const mark = await audit.mark();
   const creating = driver.create(names);
+  creating.catch(() => {}); // Whoever awaits it gets the error.
   await observer.until('half of the children', () => observer.childNames().length >= loadSize / 2, 30_000);
   const { code, tookMs } = await first.stop();
   await creating;

@@ -82,14 +82,16 @@ export class Driver {
    */
   async storm(seconds: number, perSecond: number, act: (index: number) => Promise<unknown>): Promise<void> {
     const running: Promise<unknown>[] = [];
+    const failures: unknown[] = [];
     const startedAtMs = performance.now();
     let dueAtMs = startedAtMs;
     for (let index = 0; dueAtMs < startedAtMs + seconds * 1000; index++) {
       await delay(Math.max(0, dueAtMs - performance.now()));
-      running.push(act(index));
+      running.push(act(index).catch((error: unknown) => failures.push(error)));
       dueAtMs += (-Math.log(1 - this.#random()) / perSecond) * 1000;
     }
     await Promise.all(running);
+    if (failures.length > 0) throw new Error('A request of the storm failed', { cause: failures[0] });
   }
 
   /** The names in random order. */

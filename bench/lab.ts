@@ -4,7 +4,7 @@ import type { Cluster } from '../e2e/cluster/index.ts';
 import { waitFor } from '../e2e/host/wait-for.ts';
 import type { AuditLog } from './audit-log.ts';
 import type { Driver } from './driver.ts';
-import type { Observer } from './observer.ts';
+import { Observer } from './observer.ts';
 import { type Operator, type OperatorName, OperatorProcess } from './operators.ts';
 import { descendant } from './processes.ts';
 
@@ -13,6 +13,8 @@ export interface Lab {
   driver: Driver;
   audit: AuditLog;
   figures: Figures;
+  /** Every operator that was started. */
+  started: OperatorProcess[];
   /** Folder with the logs of the operators. */
   logs: string;
   progress: (line: string) => void;
@@ -51,8 +53,19 @@ export function record({ figures }: Lab, { operator, names }: Visit, values: Rec
   }
 }
 
-export function startOperator({ cluster, logs }: Lab, operator: Operator): Promise<OperatorProcess> {
-  return OperatorProcess.start(operator, cluster.env, join(logs, `operator-${operator.name}.log`));
+export async function startOperator(lab: Lab, operator: Operator): Promise<OperatorProcess> {
+  const log = join(lab.logs, `operator-${operator.name}.log`);
+  const process = await OperatorProcess.start(operator, lab.cluster.env, log);
+  lab.started.push(process);
+  return process;
+}
+
+/** After a measurement, be it that it failed: no operator runs, and there is nothing in the namespace. */
+export async function tidyUp({ driver, started }: Lab): Promise<void> {
+  await Promise.all(started.splice(0).map((process) => process.kill()));
+  const observer = await Observer.open(driver.kube);
+  await driver.clean(observer);
+  observer.close();
 }
 
 export function apiServerPid(): Promise<number> {

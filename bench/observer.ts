@@ -2,7 +2,7 @@
  * What one onlooker sees: a watch of the daemons and one of the Deployments, in one process and by one clock. It measures how
  * long after a change of a daemon its child follows, and its status.
  */
-import { clariveDaemons, deployments } from '../test/support/resources.ts';
+import { clariveDaemons, deployments, type Resource } from '../test/support/resources.ts';
 import type { KubeClient } from '../test/support/kube-client.ts';
 
 /** One change of a daemon: it appeared, or its `replicas` changed. */
@@ -29,7 +29,7 @@ interface Waiter {
 
 /** The fields that are read here, of either kind. */
 interface Observable {
-  metadata?: { name?: string; generation?: number };
+  metadata?: { name?: string; generation?: number; resourceVersion?: string };
   spec?: { replicas?: number };
   status?: { observedGeneration?: number };
 }
@@ -53,15 +53,10 @@ export class Observer {
     for (const child of childList.items) observer.#onChild('ADDED', child);
     for (const daemon of daemonList.items) observer.#onDaemon('ADDED', daemon);
     observer.#changes = [];
-    const { signal } = observer.#closing;
-    void observer.#follow(
-      kube.watch(clariveDaemons, daemonList.metadata.resourceVersion, signal),
-      (type, daemon) => observer.#onDaemon(type, daemon as Observable),
-    );
-    void observer.#follow(
-      kube.watch(deployments, childList.metadata.resourceVersion, signal),
-      (type, child) => observer.#onChild(type, child as Observable),
-    );
+    const onDaemon = observer.#onDaemon.bind(observer);
+    const onChild = observer.#onChild.bind(observer);
+    void observer.#follow(kube, clariveDaemons, daemonList.metadata.resourceVersion, onDaemon);
+    void observer.#follow(kube, deployments, childList.metadata.resourceVersion, onChild);
     return observer;
   }
 
@@ -117,6 +112,7 @@ export class Observer {
 
   /** Waits until something is so, and looks after each event. Throws after `timeoutMs`. */
   async until(what: string, isMet: () => boolean, timeoutMs: number): Promise<void> {
+    this.#requireWatches();
     if (isMet()) return;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const waiter = { isMet, resolve };
@@ -127,26 +123,37 @@ export class Observer {
     }, timeoutMs);
     try {
       await promise;
-      if (this.#failure) throw this.#failure;
+      this.#requireWatches();
     } finally {
       clearTimeout(timer);
       this.#waiters.delete(waiter);
     }
   }
 
+  #requireWatches(): void {
+    if (this.#failure) throw this.#failure;
+  }
+
+  /** The server ends a watch that does not keep up, on a machine that is too busy: it goes on where it was. */
   async #follow(
-    events: AsyncIterable<{ type: string; object: unknown }>,
-    onEvent: (type: string, object: unknown) => void,
+    kube: KubeClient,
+    resource: Resource<Observable>,
+    since: string,
+    onEvent: (type: string, object: Observable) => void,
   ): Promise<void> {
+    const { signal } = this.#closing;
+    let resourceVersion = since;
     try {
-      for await (const { type, object } of events) {
-        if (type === 'ERROR') throw new Error(`The watch ended: ${JSON.stringify(object)}`);
-        onEvent(type, object);
-        this.#wake();
+      while (!signal.aborted) {
+        for await (const { type, object } of kube.watch(resource, resourceVersion, signal)) {
+          if (type === 'ERROR') throw new Error(`The watch ended: ${JSON.stringify(object)}`);
+          resourceVersion = object.metadata?.resourceVersion ?? resourceVersion;
+          onEvent(type, object);
+          this.#wake();
+        }
       }
-      throw new Error('The server ended the watch');
     } catch (cause) {
-      if (this.#closing.signal.aborted) return;
+      if (signal.aborted) return;
       this.#failure = new Error('The benchmark lost its own watch', { cause });
       this.#wake();
     }

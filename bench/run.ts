@@ -15,7 +15,7 @@ import { AuditLog } from './audit-log.ts';
 import { apiServerAway, handOver, restart, stopIdle, stopUnderLoad } from './disruptions.ts';
 import { daemonNames, Driver } from './driver.ts';
 import { amongForeignObjects } from './foreign.ts';
-import { endControllers, Figures, type Lab, probe, startOperator, type Visit } from './lab.ts';
+import { endControllers, Figures, type Lab, probe, startOperator, tidyUp, type Visit } from './lab.ts';
 import { ceiling, create, idle, scaleAtRest, storm } from './measurements.ts';
 import { Observer } from './observer.ts';
 import { goOperator, nodeFlags, type Operator, ourOperator } from './operators.ts';
@@ -93,7 +93,7 @@ async function setUp(cluster: Cluster): Promise<Lab> {
   const audit = new AuditLog(cluster.auditLog ?? '');
   const logs = await mkdtemp(join(tmpdir(), 'clarive-operator-bench-'));
   progress(`The logs of the operators are in ${logs}`);
-  return { cluster, driver, audit, figures: new Figures(), logs, progress };
+  return { cluster, driver, audit, figures: new Figures(), started: [], logs, progress };
 }
 
 /** Returns the exit code. */
@@ -103,10 +103,13 @@ async function compare(lab: Lab, { isQuick, selected, counts, rounds }: Options)
   const failures: string[] = [];
   const attempt = async (what: string, work: () => Promise<void>) => {
     progress(what);
-    await work().catch((error: unknown) => {
+    try {
+      await work();
+    } catch (error) {
       failures.push(what);
       console.error(`Cannot measure this: ${what}\n`, error);
-    });
+    }
+    await tidyUp(lab);
   };
   const once: Section[] = ['idle', 'away'];
   await warmUp(lab);
@@ -156,20 +159,15 @@ async function visit(
   const observer = await Observer.open(lab.driver.kube);
   const ceilingPerSecond = await ceiling(lab, { observer, names });
   const here: Visit = { operator, observer, names, process: await startOperator(lab, operator) };
-  try {
-    await probe(lab, observer);
-    await create(lab, here, ceilingPerSecond);
-    if (selected.has('scale')) await scaleAtRest(lab, here);
-    if (selected.has('storm')) await storm(lab, here);
-    if (selected.has('idle')) await idle(lab, here);
-    if (selected.has('restart')) await restart(lab, here);
-    if (selected.has('away')) await apiServerAway(lab, here);
-    await stopIdle(lab, here);
-  } finally {
-    await here.process.kill();
-    await lab.driver.clean(here.observer);
-    here.observer.close();
-  }
+  await probe(lab, observer);
+  await create(lab, here, ceilingPerSecond);
+  if (selected.has('scale')) await scaleAtRest(lab, here);
+  if (selected.has('storm')) await storm(lab, here);
+  if (selected.has('idle')) await idle(lab, here);
+  if (selected.has('restart')) await restart(lab, here);
+  if (selected.has('away')) await apiServerAway(lab, here);
+  await stopIdle(lab, here);
+  here.observer.close();
 }
 
 async function profile(lab: Lab, { counts: [count = NaN] }: Options): Promise<number> {

@@ -3,13 +3,14 @@
  * started, one crashed. Then it stays up to be tried; with `CI=true` it ends by itself.
  */
 import { once } from 'node:events';
-import { join } from 'node:path';
+import { constants } from 'node:os';
+import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { ClariveDaemon } from '../src/api/clarive-daemon.ts';
 import { KubeClient } from '../test/support/kube-client.ts';
 import { clariveDaemons, pods } from '../test/support/resources.ts';
 import { untilList } from '../test/support/until.ts';
-import { formatLeftovers, installCrds, startCluster, type Cluster } from './cluster/index.ts';
+import { formatLeftovers, installCrds, prepareCluster, startCluster, type Cluster } from './cluster/index.ts';
 import { run } from './host/run.ts';
 import { standInImage } from './images/index.ts';
 import { OperatorProcess } from './operator-process.ts';
@@ -29,18 +30,32 @@ async function main(): Promise<void> {
   if (values.help) return say(usage);
 
   const image = await standInImage(progress);
+  await prepareCluster({ nodes: 1, progress }); // Takes long at first; until here a signal ends the demo at once.
+  const interrupted = interruption();
   const cluster = await startCluster({ nodes: 1, images: [image.archive], progress });
   let operator: OperatorProcess | undefined;
   try {
     await installCrds(cluster);
     operator = await OperatorProcess.startFor(cluster, image.ref);
     progress(`The operator runs; its log is ${operator.log}`);
-    await show(cluster);
-    if (process.env['CI'] !== 'true') await stayUp(cluster);
+    const end = Promise.race([operator.ended, interrupted]);
+    const signal = await Promise.race([show(cluster), end]);
+    if (signal) process.exitCode = 128 + constants.signals[signal];
+    else if (process.env['CI'] !== 'true') await stayUp(cluster, end);
   } finally {
     await operator?.stop();
     say(`left behind: ${formatLeftovers(await cluster.stop())}`);
   }
+}
+
+/** Resolves with the first signal to end; a second one ends this process at once. */
+async function interruption(): Promise<'SIGINT' | 'SIGTERM'> {
+  const signal = await Promise.race([
+    once(process, 'SIGINT').then(() => 'SIGINT' as const),
+    once(process, 'SIGTERM').then(() => 'SIGTERM' as const),
+  ]);
+  progress(`${signal}: taking the cluster down`);
+  return signal;
 }
 
 async function show(cluster: Cluster): Promise<void> {
@@ -85,18 +100,18 @@ async function show(cluster: Cluster): Promise<void> {
   kube.close();
 }
 
-async function stayUp(cluster: Cluster): Promise<void> {
+async function stayUp(cluster: Cluster, end: Promise<unknown>): Promise<void> {
   say(`
 The cluster stays up until Ctrl-C. In another terminal:
 
-  export KUBECONFIG=${cluster.kubeconfig} PATH=${cluster.kubectl.replace(/\/kubectl$/, '')}:$PATH
+  export KUBECONFIG=${cluster.kubeconfig} PATH=${dirname(cluster.kubectl)}:$PATH
   kubectl get cld -w                                                     # which daemons are active, and if one is not, why
   kubectl patch cld email --type=merge -p '{"spec":{"args":[]}}'         # mend the one that crashes
   kubectl scale cld/scheduler --replicas=0                               # stop a daemon; 1 starts it again
   kubectl delete cld semaphore                                           # delete one
   kubectl apply -f crds/samples                                          # create it again
   kubectl explain clarivedaemon.spec`);
-  await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
+  await end;
 }
 
 /** Follows all daemons and prints each change of state as it happens. */
@@ -152,4 +167,7 @@ function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-await main();
+main().catch((error: unknown) => {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) console.error(cause.message);
+  process.exitCode = 1;
+});

@@ -1,9 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { createWriteStream } from 'node:fs';
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Cluster } from './cluster/index.ts';
+import { lastLines } from './host/run.ts';
 
 export interface OperatorOptions {
   /** Environment with KUBECONFIG. */
@@ -21,13 +23,18 @@ interface LogLine {
 /** The operator as its users start it: `src/main.ts` in a process of its own, which dies with this one. */
 export class OperatorProcess {
   readonly log: string;
+  /** Rejects when the operator ends before it is told to, with the end of its log; never resolves. */
+  readonly ended: Promise<never>;
   readonly #child: ChildProcess;
   readonly #exit: Promise<number | null>;
+  #isTold = false;
 
   private constructor(child: ChildProcess, log: string) {
     this.#child = child;
     this.log = log;
     this.#exit = once(child, 'exit').then(([code]) => code as number | null);
+    this.ended = once(child, 'close').then(() => this.#explainEnd());
+    this.ended.catch(() => undefined); // Whoever waits for it gets it.
   }
 
   /** Returns when the operator has seen all that exists, or throws with the end of its log. */
@@ -35,26 +42,21 @@ export class OperatorProcess {
     const main = join(import.meta.dirname, '../src/main.ts');
     // Without the death signal, an operator would outlive a test program that is killed.
     const command = ['--pdeathsig', 'SIGKILL', process.execPath, main, ...args];
+    const file = openSync(log, 'a');
+    // A process group of its own keeps Ctrl-C at a terminal from it, so that its owner can stop it in good order.
     const child = spawn('setpriv', command, {
       env: { ...process.env, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', file],
+      detached: true,
     });
+    child.once('close', () => closeSync(file));
     const operator = new OperatorProcess(child, log);
-    const file = createWriteStream(log, { flags: 'a' });
-    child.stderr?.pipe(file, { end: false });
     const ready = Promise.withResolvers<void>();
-    const lines: string[] = [];
     createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
-      file.write(`${line}\n`);
-      if (lines.push(line) > 20) lines.shift();
+      writeSync(file, `${line}\n`);
       if (messageOf(line) === 'Ready') ready.resolve();
     });
-    child.stderr?.on('data', (text: Buffer) => lines.push(text.toString()));
-    const ended = operator.#exit.then((code) => {
-      throw new Error(`The operator ended with ${code} before it was ready:\n${lines.join('\n')}`);
-    });
-    ended.catch(() => undefined);
-    await Promise.race([ready.promise, ended]);
+    await Promise.race([ready.promise, operator.ended]);
     return operator;
   }
 
@@ -71,14 +73,23 @@ export class OperatorProcess {
 
   /** Sends SIGTERM and returns the exit code; of one that has ended, its exit code. */
   async stop(): Promise<number | null> {
+    this.#isTold = true;
     this.#child.kill('SIGTERM');
     return this.#exit;
   }
 
   /** Ends it as a crash would. */
   async kill(): Promise<void> {
+    this.#isTold = true;
     this.#child.kill('SIGKILL');
     await this.#exit;
+  }
+
+  async #explainEnd(): Promise<never> {
+    if (this.#isTold) return new Promise<never>(() => undefined);
+    const { exitCode, signalCode } = this.#child;
+    const end = lastLines(await readFile(this.log, 'utf8').catch(() => ''), 20);
+    throw new Error(`The operator ended with ${exitCode ?? signalCode}; its log:\n${end}`);
   }
 }
 

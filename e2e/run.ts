@@ -58,9 +58,15 @@ async function main(): Promise<number> {
   try {
     await installCrds(cluster);
     operator = await OperatorProcess.startFor(cluster, image);
-    await pipeline(Readable.from(events(files, cluster, tally, operator)), new spec(), process.stdout, {
-      end: false,
-    });
+    const reported = pipeline(
+      Readable.from(events(files, cluster, tally, operator)),
+      new spec(),
+      process.stdout,
+      {
+        end: false,
+      },
+    );
+    await Promise.race([reported, operator.ended]);
     if (tally.failed > 0) await printState(cluster, operator);
   } finally {
     await operator?.stop();

@@ -94,10 +94,11 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
     super(options.logger);
     const { clock, config, identity, logger, metrics, random, userAgent } = options;
     if (config.context) this.kubeConfig.setCurrentContext(config.context);
+    const server = this.kubeConfig.getCurrentCluster()?.server;
+    if (!server) throw new Error(noCluster(config.context));
     this.#options = options;
     const credentials = new Credentials(this.kubeConfig, () => clock.monotonic());
-    const server = this.kubeConfig.getCurrentCluster()?.server;
-    const onResponse = metrics.requestObserver(server ? new URL(server).host : '');
+    const onResponse = metrics.requestObserver(new URL(server).host);
     this.#transport = new Transport({ credentials, userAgent, onResponse });
     if (!config.leaderElection) return;
     this.#elector = new LeaseElector({
@@ -242,7 +243,7 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
         if (retryInMs === 0) return logger.error({ err, resource: resourcePlural }, 'Object skipped');
         watch.failedAtMs = clock.monotonic();
         metrics.onWatchInterrupted(resourcePlural);
-        logger.warn({ err, resource: resourcePlural, retryInMs }, 'Watch interrupted, resuming');
+        logger.warn({ err, resource: resourcePlural, retryInMs }, watchMessage(err));
       },
     });
     const watch: Watch = { resource: resourcePlural, reflector, failedAtMs: -Infinity };
@@ -355,6 +356,17 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
   protected override applyGaxiosKubeConfigAuth(): Promise<void> {
     return notOffered('applyGaxiosKubeConfigAuth');
   }
+}
+
+function watchMessage(error: unknown): string {
+  const unknownKind = error instanceof ApiError && error.code === 404;
+  return unknownKind ? 'The CRD is not installed: kubectl apply -f crds/' : 'Watch interrupted, resuming';
+}
+
+function noCluster(context: string | undefined): string {
+  return context === undefined
+    ? 'Cannot find a cluster: set KUBECONFIG to a kubeconfig with a current context, or name one with --context'
+    : `Cannot find the context "${context}" in the kubeconfig: kubectl config get-contexts lists those that exist`;
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -16,7 +16,7 @@ import { Tally, type TestEvent } from './support/tally.ts';
 
 const usage = `Usage: npm test -- [options] [word ...]
 
-Runs the tests of all files test/**/*.test.ts whose path contains one of the words; of all files without a word.
+Runs the tests of all files whose path contains one of the words; of all files without a word.
 Those in *.integration.test.ts get a real API server: one is started for them, unless a context is named.
 
   --unit            only tests that need no API server
@@ -66,7 +66,7 @@ async function main(): Promise<number> {
 
 function testFiles(words: string[]): { unit: string[]; integration: string[] } {
   const root = join(import.meta.dirname, '..');
-  const files = globSync('test/**/*.test.ts', { cwd: root })
+  const files = globSync('{test,bench,e2e/{cluster,host,images}}/**/*.test.ts', { cwd: root })
     .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
     .toSorted()
     .map((file) => join(root, file));

@@ -1,11 +1,13 @@
 // The command line of the cluster.
+import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
+import { standInImage } from '../images/index.ts';
 import { clusterFolder } from './cluster-folder.ts';
 import type { ClusterOptions } from './cluster.ts';
 import { formatLeftovers } from './footprint.ts';
 import { prepareCluster } from './prepare-cluster.ts';
 import { loadState } from './registry.ts';
-import { clusterEnvironment, startDetachedCluster } from './start-cluster.ts';
+import { startDetachedCluster } from './start-cluster.ts';
 import { stopCluster } from './stop-cluster.ts';
 
 const usage = `A Kubernetes of your own, from source: no Docker, no downloads but Go modules
@@ -18,7 +20,8 @@ Usage: npm run cluster -- COMMAND [--name NAME] [--nodes N] [--kubernetes MINOR]
   down    stop it and say what is left behind
 
   --name NAME          one of several clusters (default: dev)
-  --nodes N            0 is a control plane without pods, which needs no root (default: 0)
+  --nodes N            0 is a control plane without pods, which needs no root (default: 0); with nodes, the image of
+                       a stand-in daemon is loaded, and "up" prints how to run the samples with it
   --kubernetes MINOR   1.37, 1.36 or 1.35 (default: KUBERNETES_MINOR, else the newest)
 
 KUBEBUILDER_ASSETS names a folder with kube-apiserver and etcd to use instead of building them (0 nodes).
@@ -34,19 +37,26 @@ async function build(options: Options): Promise<void> {
 }
 
 async function up(options: Options): Promise<void> {
-  const { name, kubectl } = await startDetachedCluster({ ...options, progress });
+  const image = options.nodes > 0 ? await standInImage(progress) : undefined;
+  const images = image ? [image.archive] : [];
+  const { name, kubectl } = await startDetachedCluster({ ...options, images, progress });
   const nameOption = name === defaultName ? '' : ` --name ${name}`;
   console.log(`Use it:   export KUBECONFIG=${clusterFolder(name).kubeconfig}`);
   console.log(`kubectl:  ${kubectl}`);
   console.log(`Both:     eval "$(npm run -s cluster -- env${nameOption})"`);
+  if (image) {
+    console.log(`CRD:      kubectl apply -f crds/`);
+    console.log(`Operator: npm start -- --default-image ${image.ref} --run-as-user 1000`);
+    console.log(`Samples:  kubectl apply -f crds/samples`);
+  }
   console.log(`Stop it:  npm run cluster -- down${nameOption}`);
 }
 
 async function env({ name }: Options): Promise<void> {
   const { kubectl } = await requireState(name);
-  const variables = clusterEnvironment(clusterFolder(name).kubeconfig, kubectl);
-  for (const [variable, value] of Object.entries(variables))
-    console.log(`export ${variable}=${quote(value)}`);
+  console.log(`export KUBECONFIG=${quote(clusterFolder(name).kubeconfig)}`);
+  // Unexpanded: npm has put folders of its own into the PATH of this process.
+  console.log(`export PATH=${quote(dirname(kubectl))}:"$PATH"`);
 }
 
 async function down({ name }: Options): Promise<void> {

@@ -54,7 +54,7 @@ export async function startDetachedCluster(options: ClusterOptions): Promise<Clu
 }
 
 /** What a program needs in its environment to use a cluster. */
-export function clusterEnvironment(kubeconfig: string, kubectl: string): Record<string, string> {
+function clusterEnvironment(kubeconfig: string, kubectl: string): Record<string, string> {
   return { KUBECONFIG: kubeconfig, PATH: `${dirname(kubectl)}:${process.env['PATH'] ?? ''}` };
 }
 

@@ -43,7 +43,10 @@ export const reasonTable = {
    */
   Starting: { ready: 'False', progress: 'untilDeadline' },
 
-  /** `replicas` is 0 and a pod is still ending. Wait; the pod's grace period bounds it. */
+  /**
+   * `replicas` is 0 and a pod is still ending, or the daemon is being deleted. Wait; the pod's grace period bounds it, and
+   * the message names the finalizers that hold a deletion.
+   */
   Stopping: { ready: 'False', progress: 'reconciling' },
 
   /**

@@ -70,7 +70,7 @@ export class KubeCluster implements Cluster {
     const key = keyOf(deployment);
     const path = deploymentsPath(splitKey(key).namespace);
     const answer = await this.#writeChild({ method: 'POST', path, body: deployment, query: strict }).catch(
-      (error: unknown) => this.#onNameTaken(`${path}/${deployment.metadata.name}`, error),
+      (error: unknown) => this.#onNameTaken(deployment, error),
     );
     this.#learnChild(answer);
     this.#options.onChildWritten(key, 'Deployment created', { replicas: deployment.spec.replicas, image });
@@ -143,13 +143,19 @@ export class KubeCluster implements Cluster {
     await this.#request({ method: 'PATCH', path, body, contentType: jsonPatchType, query: { fieldManager } });
   }
 
-  /** A child that carries our labels may just not have been shown by the watch yet: it is learned, and the next visit judges it. */
-  async #onNameTaken(path: string, error: unknown): Promise<never> {
+  /**
+   * The child of this very daemon may have lost the label by which it is watched, and one with the label may just not have been
+   * shown yet: it is learned, and the next visit judges it.
+   */
+  async #onNameTaken({ metadata }: Rendered['deployment'], error: unknown): Promise<never> {
     if (!(error instanceof ApiError) || error.reason !== 'AlreadyExists') throw error;
+    const path = `${deploymentsPath(metadata.namespace ?? '')}/${metadata.name}`;
     const existing = await this.#request({ method: 'GET', path });
+    const child = this.#options.observeChild(existing);
     const labels = existing.metadata['labels'] as Record<string, string> | undefined;
-    if (labels?.[managedByLabel] !== fieldManager) throw nameTaken(error);
-    this.#learnChild(existing);
+    const isOwn = child.controller?.uid === metadata.ownerReferences?.[0]?.uid;
+    if (!isOwn && labels?.[managedByLabel] !== fieldManager) throw nameTaken(error);
+    this.#options.children.learn(child);
     throw error;
   }
 

@@ -29,8 +29,11 @@ export type ChangeListener<T> = (before: T | undefined, after: T | undefined) =>
  */
 export class Store<T extends Stored> {
   readonly #items = new Map<ObjectKey, T>();
-  /** Uids of what was deleted lately: an answer that the delete has overtaken must not bring the object back. */
-  readonly #buried = new Set<string>();
+  /**
+   * By uid, the version at which an object went lately: an answer that this has overtaken must not bring it back. That version
+   * and later ones may, because to a watch by label an object also goes by losing the label.
+   */
+  readonly #buried = new Map<string, string>();
   readonly #index = new Map<string, Map<ObjectKey, T>>();
   readonly #indexBy: (item: T) => string | undefined;
   readonly #onChange: ChangeListener<T>;
@@ -63,10 +66,16 @@ export class Store<T extends Stored> {
    * guaranteed since Kubernetes 1.35 and true before.)
    */
   upsert(item: T): void {
-    if (this.#buried.has(item.uid)) return;
+    if (this.#isBuried(item)) return;
     const before = this.#items.get(item.key);
     if (before && !isNewer(item.resourceVersion, before.resourceVersion)) return;
     this.#change(before, item);
+  }
+
+  /** Takes in an object that was just asked for: it is there, whatever the watch has shown of it. */
+  learn(item: T): void {
+    this.#buried.delete(item.uid);
+    this.upsert(item);
   }
 
   /**
@@ -81,8 +90,8 @@ export class Store<T extends Stored> {
   }
 
   /** Forgets the object, unless the one that is stored is a later incarnation. */
-  remove(item: T): void {
-    this.#bury(item.uid);
+  remove(item: T, goneAt = item.resourceVersion): void {
+    this.#bury(item.uid, goneAt);
     const before = this.#items.get(item.key);
     if (before?.uid !== item.uid) return;
     this.#drop(before);
@@ -96,11 +105,11 @@ export class Store<T extends Stored> {
     for (const item of items) {
       const before = this.#items.get(item.key);
       const isNewerThanList = before !== undefined && !gone.delete(item.key);
-      if (isNewerThanList || this.#buried.has(item.uid)) continue;
+      if (isNewerThanList || this.#isBuried(item)) continue;
       if (before?.resourceVersion === item.resourceVersion && before.uid === item.uid) continue;
       this.#change(before, item);
     }
-    for (const item of gone.values()) this.remove(item);
+    for (const item of gone.values()) this.remove(item, scope.resourceVersion);
   }
 
   #inScope({ namespace, resourceVersion }: ListScope): Map<ObjectKey, T> {
@@ -115,17 +124,24 @@ export class Store<T extends Stored> {
 
   #change(before: T | undefined, after: T): void {
     const isReplaced = before !== undefined && before.uid !== after.uid;
-    if (isReplaced) this.remove(before);
+    if (isReplaced) this.remove(before, after.resourceVersion);
     else if (before) this.#drop(before);
     this.#put(after);
     this.#onChange(isReplaced ? undefined : before, after);
   }
 
-  #bury(uid: string): void {
-    this.#buried.add(uid);
+  #isBuried({ uid, resourceVersion }: T): boolean {
+    const goneAt = this.#buried.get(uid);
+    return goneAt !== undefined && isNewer(goneAt, resourceVersion);
+  }
+
+  #bury(uid: string, resourceVersion: string): void {
+    this.#buried.set(uid, resourceVersion);
     if (this.#buried.size <= mostBuried) return;
-    const [oldest] = this.#buried;
-    if (oldest !== undefined) this.#buried.delete(oldest);
+    for (const oldest of this.#buried.keys()) {
+      this.#buried.delete(oldest);
+      return;
+    }
   }
 
   #put(item: T): void {

@@ -36,6 +36,9 @@ function limitOf(failure: unknown): number {
   return failure.code === 404 ? mostNotFoundMs : mostRefusedMs;
 }
 
+/** Honoured for 429 alone: a server that is starting answers 503 and asks for seconds that it doesn't need. */
 function retryAfterMs(failure: unknown): number {
-  return failure instanceof ApiError ? Math.min(failure.retryAfterMs ?? 0, mostRetryAfterMs) : 0;
+  return failure instanceof ApiError && failure.code === 429
+    ? Math.min(failure.retryAfterMs ?? 0, mostRetryAfterMs)
+    : 0;
 }

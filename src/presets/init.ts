@@ -21,7 +21,9 @@ export type InitMode = 'terminate' | 'drain-term' | 'drain-usr1';
  *
  * The kubelet replaces `$(NAME)` and `$$` in a container's command, so the script has neither.
  */
-export const initScript = String.raw`mode=$1 drain_seconds=$2
+export const initScript = String.raw`# First of all: the kernel drops a signal for which process 1 has no trap.
+trap 'exit 0' TERM INT QUIT
+mode=$1 drain_seconds=$2
 shift 3
 log() { echo "clarive-init: $*" >&2; }
 
@@ -89,6 +91,17 @@ await_end() {
   done
 }
 
+# Waits until process $! has become the daemon, for ten looks: until then it is a copy of this shell and loses signals.
+await_exec() {
+  read -r own </proc/1/cmdline
+  for look in 1 2 3 4 5 6 7 8 9 10; do
+    name=
+    read -r name <"/proc/$!/cmdline"
+    [ "$name" = "$own" ] || return 0
+    sleep 0.1 || sleep 1
+  done
+} 2>/dev/null
+
 # TERM to all processes, then waits up to $1 seconds. KILL is the kubelet's, at the end of the grace period.
 terminate() {
   kill -s TERM -- -1 2>/dev/null
@@ -98,6 +111,7 @@ terminate() {
 # Ends the script, so that no signal is lost between two commands of the loop below.
 stop() {
   trap : TERM INT QUIT
+  await_exec
   if [ "$mode" = terminate ]; then
     terminate 1000000
   else

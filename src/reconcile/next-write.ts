@@ -18,13 +18,14 @@ export type NextWrite =
 /**
  * Start and stop are decided here: the switch is `spec.replicas`, and a child that differs in nothing else is scaled to
  * it. A stop comes before everything else, so that a daemon can be stopped although the rest of its spec can't be rendered
- * or is refused.
+ * or is refused. The child of a daemon that is being deleted is the garbage collector's.
  */
 export function nextWrite(
   daemon: ClariveDaemon,
   desired: Desired,
   child: ObservedDeployment | undefined,
 ): NextWrite {
+  if (daemon.metadata.deletionTimestamp !== undefined) return { do: 'nothing' };
   if (!child)
     return 'invalid' in desired ? { do: 'nothing' } : unlessPaused(daemon, { do: 'create', desired });
   return whileNotOurs(daemon, child) ?? bringInLine(daemon, desired, child);

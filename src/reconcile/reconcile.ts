@@ -29,7 +29,7 @@ export interface Visit {
 export async function reconcile(key: ObjectKey, dependencies: Dependencies): Promise<Visit> {
   const { cluster, statusSchedule, defaults, now } = dependencies;
   const daemon = cluster.daemon(key);
-  if (!daemon || daemon.metadata.deletionTimestamp) {
+  if (!daemon) {
     statusSchedule.settled(key);
     return {}; // the garbage collector removes the child
   }

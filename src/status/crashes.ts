@@ -41,8 +41,11 @@ export function isCrash(exit: Exit): boolean {
   return ran && exit.code !== 0 && ranForMs(exit) < stableRunMs;
 }
 
-/** A clean exit soon after the start, again and again: the service is none that keeps running. */
-export function endsByItself({ restarts, startedAt, lastExit }: ObservedContainer, nowMs: number): boolean {
+/**
+ * A clean exit soon after the start, again and again: the service is none that keeps running, or its liveness probe fails, because the
+ * init answers the kubelet's TERM with exit code 0.
+ */
+export function endsEarly({ restarts, startedAt, lastExit }: ObservedContainer, nowMs: number): boolean {
   if (lastExit?.code !== 0 || restarts < crashLoopAfter) return false;
   return ranForMs(lastExit) < stableRunMs && !isStable(startedAt, nowMs);
 }

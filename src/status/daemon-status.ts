@@ -37,6 +37,9 @@ export interface StatusReport {
 /** How long progress may take before it counts as stalled. Longer than the five minutes for which Clarive retries MongoDB. */
 const progressDeadlineMs = 10 * 60_000;
 
+/** A wait this long is worth a status of its own that says what is waited for. */
+const takesLongMs = 30_000;
+
 export function daemonStatus(observation: Observation): StatusReport {
   const { daemon, desired, wanted, outcome, pods, nowMs } = observation;
   const before = daemon.status;
@@ -45,6 +48,7 @@ export function daemonStatus(observation: Observation): StatusReport {
   const pod = speakingPod(live);
   const crashes = pod ? countCrashes(before?.pod, pod, nowMs) : 0;
   const judgement = judge({
+    deletion: deletionOf(daemon),
     invalid: 'invalid' in desired ? desired.invalid : undefined,
     child: own,
     pod,
@@ -75,15 +79,22 @@ export function daemonStatus(observation: Observation): StatusReport {
   if (image !== undefined) status.image = image;
   const summary = summarize(before, pod, crashes, conditions);
   if (summary) status.pod = summary;
-  return { status, ...recheck(progress.remainingMs, pod, nowMs) };
+  return { status, ...recheck(judgement, progress, pod, nowMs) };
 
   function condition(type: ConditionType, value: ConditionStatus): Condition {
     return settle(daemon, { type, status: value, reason: judgement.reason, message }, nowMs);
   }
 }
 
-function messageOf({ message, detail }: Judgement, { stalled }: Progress): string {
-  return stalled === 'True' && detail ? clean(`${message}: ${detail}`) : message;
+/** What is said of a daemon that is being deleted, with what keeps it; undefined for any other. */
+function deletionOf({ metadata: { deletionTimestamp, finalizers = [] } }: ClariveDaemon): string | undefined {
+  if (deletionTimestamp === undefined) return undefined;
+  const holders = finalizers.map((finalizer) => `"${finalizer}"`).join(', ');
+  return `The daemon is being deleted${holders && `, and held by its finalizers: ${holders}`}`;
+}
+
+function messageOf({ message, detail }: Judgement, { takesLong }: Progress): string {
+  return takesLong && detail ? clean(`${message}: ${detail}`) : message;
 }
 
 function generationOf({ metadata }: ClariveDaemon): number {
@@ -111,7 +122,10 @@ interface Progress {
   ready: ConditionStatus;
   reconciling: ConditionStatus;
   stalled: ConditionStatus;
+  /** Until the deadline, if there is one ahead. */
   remainingMs?: number;
+  /** It is time to say what is waited for. */
+  takesLong?: boolean;
 }
 
 /**
@@ -124,8 +138,13 @@ function judgeProgress({ reason }: Judgement, daemon: ClariveDaemon, nowMs: numb
   if (progress === 'stalled') return { ready, reconciling: 'False', stalled: 'True' };
   if (progress === 'reconciling') return { ready, reconciling: 'True', stalled: 'False' };
   const remainingMs = remaining(daemon, reason, nowMs);
-  if (remainingMs <= 0) return { ready, reconciling: 'False', stalled: 'True' };
-  return { ready, reconciling: 'True', stalled: 'False', remainingMs };
+  const takesLong = untilLong(remainingMs) <= 0;
+  if (remainingMs <= 0) return { ready, reconciling: 'False', stalled: 'True', takesLong };
+  return { ready, reconciling: 'True', stalled: 'False', takesLong, remainingMs };
+}
+
+function untilLong(remainingMs: number): number {
+  return remainingMs - progressDeadlineMs + takesLongMs;
 }
 
 function remaining(daemon: ClariveDaemon, reason: Reason, nowMs: number): number {
@@ -214,15 +233,20 @@ function changed(before: Condition[] | undefined, after: Condition[]): boolean {
   });
 }
 
-/** Time alone ends a wait (the deadline), a crash loop (ten minutes of continuous run) and the patience with a recycled daemon. */
+/**
+ * Time alone makes a wait long, and ends it (the deadline), a crash loop (ten minutes of continuous run) and the patience with a
+ * recycled daemon.
+ */
 function recheck(
-  remainingMs: number | undefined,
+  { detail }: Judgement,
+  { remainingMs = Infinity, takesLong }: Progress,
   pod: ObservedPod | undefined,
   nowMs: number,
 ): { recheckAfterMs?: number } {
   const timesMs = [pod?.container, pod?.companion].flatMap((container) => turningPointsMs(container));
   const delaysMs = timesMs.map((timeMs) => timeMs - nowMs).filter((delayMs) => delayMs > 0);
-  const recheckAfterMs = Math.min(remainingMs ?? Infinity, ...delaysMs);
+  const progressMs = detail && !takesLong ? untilLong(remainingMs) : remainingMs;
+  const recheckAfterMs = Math.min(progressMs, ...delaysMs);
   return Number.isFinite(recheckAfterMs) ? { recheckAfterMs } : {};
 }
 

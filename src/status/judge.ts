@@ -1,6 +1,6 @@
 /** Finds the one reason that answers "is this daemon active, and if not, why?". The first that applies wins. */
 import type { Reason } from '../api/conditions.ts';
-import { crashLoopAfter, endsByItself, isCrash, isRecycling, isStable } from './crashes.ts';
+import { crashLoopAfter, endsEarly, isCrash, isRecycling, isStable } from './crashes.ts';
 import type {
   Companion,
   Exit,
@@ -22,6 +22,8 @@ export type WriteOutcome =
   | { is: 'failed'; error: Error };
 
 export interface Facts {
+  /** That the daemon is being deleted, in words, if so. */
+  deletion: string | undefined;
   /** Why no child can be made of the spec, if so. */
   invalid: string | undefined;
   /** The daemon's own child; undefined if there is none yet. */
@@ -41,7 +43,7 @@ export interface Facts {
 export interface Judgement {
   reason: Reason;
   message: string;
-  /** What it waits for. It changes on the way, so it is said only when the deadline is over. */
+  /** What it waits for. It changes on the way, so it is said only when the wait takes long. */
   detail?: string | undefined;
 }
 
@@ -51,7 +53,8 @@ export function judge(facts: Facts): Judgement {
 }
 
 function judgeFirst(facts: Facts): Judgement {
-  const { invalid, outcome } = facts;
+  const { deletion, invalid, outcome } = facts;
+  if (deletion !== undefined) return { reason: 'Stopping', message: deletion };
   if (invalid !== undefined) return { reason: 'InvalidSpec', message: invalid };
   switch (outcome.is) {
     case 'refused':
@@ -107,9 +110,9 @@ function judgePod(facts: Facts, pod: ObservedPod, rollout: Rollout): Judgement {
       reason: 'WaitingForOldPod',
       message: `Waiting for pod ${name} to end before its successor starts`,
     };
-  if (rollout === 'changing')
+  if (rollout === 'changing' && isReplaced(facts.child))
     return starting(`The change is being rolled out, pod ${name} is to be replaced`);
-  if (rollout === 'empty') return starting(`Pod ${name} is starting`);
+  if (rollout !== 'done') return starting(`Pod ${name} is starting`);
   return unscheduled ? judgeUnscheduled(name, unscheduled) : judgeContainers(facts, pod);
 }
 
@@ -125,6 +128,11 @@ function rolloutOf(child: ObservedDeployment | undefined): Rollout {
   const { generation, observedGeneration, currentReplicas, updatedReplicas } = child;
   if (observedGeneration < generation || updatedReplicas < currentReplicas) return 'changing';
   return updatedReplicas === 0 ? 'empty' : 'done';
+}
+
+/** Without a pod before the change, as at the first start, the one that is seen came with it: the Deployment's status is late. */
+function isReplaced(child: ObservedDeployment | undefined): boolean {
+  return child !== undefined && child.currentReplicas > 0;
 }
 
 function judgeLostNode({ name, node }: ObservedPod): Judgement {
@@ -178,26 +186,46 @@ function judgeDaemon({ wasRunning, nowMs }: Facts, pod: ObservedPod): Judgement 
   const exit = container?.lastExit;
   if (exit?.startError !== undefined && !isRunning)
     return { reason: 'ContainerConfigError', message: describeExit(exit) };
-  if (container && endsByItself(container, nowMs))
+  if (container && endsEarly(container, nowMs))
     return starting(
-      'The daemon ended by itself with exit code 0 soon after its start, again and again: ' +
-        'only a service that keeps running can be a daemon',
+      'The daemon ended with exit code 0 soon after its start, again and again: either this service does not keep running, ' +
+        `as a daemon must, or its liveness probe failed: see kubectl describe pod ${pod.name}`,
     );
   if (isRunning && pod.ready)
     return { reason: 'Running', message: `Pod ${pod.name} runs on node ${pod.node}` };
   if (container && wasRunning && isRecycling(container, nowMs))
-    return { reason: 'Running', message: 'Recycled: the daemon ended in good order and is started again' };
+    return {
+      reason: 'Running',
+      message: 'Recycled: the daemon ended with exit code 0 after a long run and is started again',
+    };
   if (exit && !isRunning) return starting(`${describeExit(exit)} and is started again`);
   return { ...starting(`Pod ${pod.name} is starting`), detail: startDetail(pod) };
 }
 
-function startDetail({ name, node, container, companion }: ObservedPod): string {
-  const seeLog = (what: string) => `see kubectl logs ${name} -c ${what}`;
+function startDetail(pod: ObservedPod): string {
+  const { name, node, container } = pod;
   if (node === undefined) return 'no scheduler has looked at it yet';
-  if (companion && !companion.ready)
-    return `container ${companion.name} is not ready, ${seeLog(companion.name)}`;
-  if (container?.startedAt !== undefined) return `the daemon runs and is not ready, ${seeLog('daemon')}`;
-  return `node ${node} prepares volumes, network and image, see kubectl describe pod ${name}`;
+  const companion = awaitedCompanion(pod);
+  if (companion) return companionDetail(name, companion);
+  if (container?.startedAt === undefined)
+    return `node ${node} prepares volumes, network and image, see kubectl describe pod ${name}`;
+  return container.ready
+    ? `its containers are ready, and the pod is not yet, see kubectl describe pod ${name}`
+    : `the daemon runs and is not ready yet, see kubectl logs ${name} -c daemon and kubectl describe pod ${name}`;
+}
+
+/** An init container runs before the daemon; a sidecar is what is waited for only if the daemon itself is ready. */
+function awaitedCompanion({ container, companion }: ObservedPod): Companion | undefined {
+  if (!companion || companion.ready || !(companion.isInit || container?.ready)) return undefined;
+  return companion.startedAt !== undefined || companion.lastExit ? companion : undefined;
+}
+
+function companionDetail(pod: string, { name, isInit, startedAt, lastExit }: Companion): string {
+  const subject = `${isInit ? 'init container' : 'container'} ${name}`;
+  const seeLog = `see kubectl logs ${pod} -c ${name}`;
+  if (lastExit && startedAt === undefined)
+    return `${describeExit(lastExit, subject)} and is started again, ${seeLog}`;
+  return `${subject} ${isInit ? 'still runs' : 'runs and is not ready yet'}, ${seeLog}`;
 }
 
 const imageReasons = new Set([

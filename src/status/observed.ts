@@ -68,6 +68,8 @@ export interface ObservedContainer {
 
 export interface Companion extends ObservedContainer {
   name: string;
+  /** An init container: it starts before the daemon. */
+  isInit: boolean;
 }
 
 export interface Waiting {
@@ -176,7 +178,7 @@ export function observePod(object: unknown): ObservedPod {
     nodeLost: isNodeLost(status?.conditions),
     unscheduled: unscheduled && { reason: unscheduled.reason ?? '', message: unscheduled.message ?? '' },
     container: container && observeContainer(container),
-    companion: companionOf([...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])]),
+    companion: companionOf(status?.initContainerStatuses, status?.containerStatuses),
   };
 }
 
@@ -212,10 +214,15 @@ function observeContainer({ state, lastState, ...status }: RawContainerStatus): 
 }
 
 /** The first container in the order of their start that is not ready, else the first that has failed. */
-function companionOf(statuses: RawContainerStatus[]): Companion | undefined {
-  const companions = statuses
-    .filter(({ name }) => name !== daemonContainer)
-    .map((status) => ({ name: status.name, ...observeContainer(status) }));
+function companionOf(
+  inits: RawContainerStatus[] = [],
+  others: RawContainerStatus[] = [],
+): Companion | undefined {
+  const sidecars = others.filter(({ name }) => name !== daemonContainer);
+  const companions = [
+    ...inits.map((status) => ({ name: status.name, isInit: true, ...observeContainer(status) })),
+    ...sidecars.map((status) => ({ name: status.name, isInit: false, ...observeContainer(status) })),
+  ];
   return (
     companions.find(({ ready }) => !ready) ??
     companions.find(({ lastExit }) => lastExit !== undefined && lastExit.code !== 0)

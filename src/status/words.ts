@@ -7,7 +7,7 @@ const longestMessage = 1024;
 export function describeExit({ code, reason, signal, startError }: Exit, subject = 'The daemon'): string {
   if (startError !== undefined) return `${subject} can't be started: ${startError || reason}`;
   if (reason === 'OOMKilled') return `${subject} was killed for using more memory than its limit (OOMKilled)`;
-  if (code === 0) return `${subject} ended by itself with exit code 0`;
+  if (code === 0) return `${subject} ended with exit code 0`;
   const number = signal || (code > 128 && code < 160 ? code - 128 : undefined);
   return number === undefined
     ? `${subject} exited with code ${code}`

@@ -134,6 +134,53 @@ suite('a new ClariveDaemon', () => {
       says: "spec.template.spec.shareProcessNamespace: Forbidden: must be left out, because the operator's init has to be process 1 of the daemon's container; remove it",
     })),
     {
+      what: 'hostPID',
+      spec: { service, template: { spec: { hostPID: true } } },
+      says: "spec.template.spec.hostPID: Forbidden: must be left out, because the operator's init has to be process 1 of the daemon's container; remove it",
+    },
+    ...['Never', 'OnFailure'].map((restartPolicy) => ({
+      what: `restartPolicy ${restartPolicy}`,
+      spec: { service, template: { spec: { restartPolicy } } },
+      says: `spec.template.spec.restartPolicy: Invalid value: "${restartPolicy}": must be \`Always\`, because a Deployment restarts its containers; remove it, and set \`spec.replicas\` to 0 to stop the daemon`,
+    })),
+    ...[
+      'app.kubernetes.io/name',
+      'app.kubernetes.io/instance',
+      'app.kubernetes.io/part-of',
+      'app.kubernetes.io/managed-by',
+    ].map((key) => ({
+      what: `label ${key} of the pod template`,
+      spec: { service, template: { metadata: { labels: { team: 'a', [key]: 'b' } } } },
+      says: `spec.template.metadata.labels[${key}]: Forbidden: must be left out, because the operator sets it; remove it, or choose another key`,
+    })),
+    {
+      what: 'label clarive.com/service of the pod template',
+      spec: { service, template: { metadata: { labels: { 'clarive.com/service': service } } } },
+      says: 'spec.template.metadata.labels[clarive.com/service]: Forbidden: must be left out, because the operator sets it from `spec.service`; remove it, or choose another key',
+    },
+    {
+      what: 'annotation clarive.com/config of the pod template',
+      spec: { service, template: { metadata: { annotations: { 'clarive.com/config': '' } } } },
+      says: 'spec.template.metadata.annotations[clarive.com/config]: Forbidden: must be left out; set `spec.config` instead',
+    },
+    ...['clarive-config', 'clarive-pid'].flatMap((name) => [
+      {
+        what: `a volume named ${name}`,
+        spec: { service, template: { spec: { volumes: [{ name: 'jobs' }, { name, emptyDir: {} }] } } },
+        says: "spec.template.spec.volumes[1].name: Invalid value: must not be `clarive-config` or `clarive-pid`, which are the operator's own volumes; choose another name",
+      },
+      {
+        what: `a mount of volume ${name} in container daemon`,
+        spec: daemon({
+          volumeMounts: [
+            { name: 'jobs', mountPath: '/jobs' },
+            { name, mountPath: '/a' },
+          ],
+        }),
+        says: `${container}.volumeMounts: Forbidden: must not name volume \`clarive-config\` or \`clarive-pid\` in container \`daemon\`, because the operator mounts them; remove that mount`,
+      },
+    ]),
+    {
       what: 'an init container named daemon',
       spec: { service, template: { spec: { initContainers: [{ name: 'daemon', image: 'a' }] } } },
       says: "spec.template.spec.initContainers[0].name: Invalid value: must not be `daemon`, which is the name of the daemon's own container; choose another name",

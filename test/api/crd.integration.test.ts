@@ -47,6 +47,17 @@ const status: ClariveDaemonStatus = {
   ],
 };
 
+/** A volume whose claim is made with the pod, and gets these labels. */
+const claimLabelled = (labels: Record<string, string>) => ({
+  name: 'scratch',
+  ephemeral: {
+    volumeClaimTemplate: {
+      metadata: { labels },
+      spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+    },
+  },
+});
+
 suite('the CRD', () => {
   const name = 'clarivedaemons.clarive.com';
 
@@ -83,6 +94,27 @@ suite('a new ClariveDaemon', () => {
           },
         },
       },
+    },
+    {
+      what: "the operator's volumes in another container",
+      spec: {
+        service,
+        template: {
+          spec: {
+            containers: [
+              { name: 'log', image: 'a', volumeMounts: [{ name: 'clarive-pid', mountPath: '/pid' }] },
+            ],
+          },
+        },
+      },
+    },
+    {
+      what: 'hostPID false and restartPolicy Always',
+      spec: { service, template: { spec: { hostPID: false, restartPolicy: 'Always' } } },
+    },
+    {
+      what: "the operator's labels on the claim of a volume",
+      spec: { service, template: { spec: { volumes: [claimLabelled({ 'app.kubernetes.io/name': 'a' })] } } },
     },
   ];
 

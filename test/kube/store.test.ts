@@ -64,6 +64,23 @@ describe('what the watch shows', () => {
 });
 
 describe('the answer to a write', () => {
+  test('takes in an object that was asked for, though a later list lacks it', () => {
+    const { store, told } = aStore();
+    store.upsert(pod('n/a', 5));
+    store.replace([], { resourceVersion: '100' });
+    store.upsert(pod('n/a', 50));
+    store.learn(pod('n/a', 50));
+    assert.deepEqual(told(), ['- > n/a@5', 'n/a@5 > -', '- > n/a@50']);
+  });
+
+  test('brings back an object that went by losing its label, once it has the label again', () => {
+    const { store, told } = aStore();
+    store.upsert(pod('n/a', 5));
+    store.remove(pod('n/a', 6));
+    store.upsert(pod('n/a', 7));
+    assert.deepEqual(told(), ['- > n/a@5', 'n/a@5 > -', '- > n/a@7']);
+  });
+
   test('does not bring back an object whose delete has overtaken it', () => {
     const { store } = aStore();
     store.upsert(pod('n/a', 5));

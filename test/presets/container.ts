@@ -138,6 +138,15 @@ export class Container {
     );
   }
 
+  /** Waits until process 2 exists, which is the first that the init starts. */
+  async hasChild(): Promise<void> {
+    await waitFor(() => this.#hostPid(2) !== undefined, {
+      what: 'process 2',
+      timeoutMs: patienceMs,
+      intervalMs: 1,
+    });
+  }
+
   /** The first record of `event` for which `accepts` holds, if it is there. */
   find(
     event: StandInRecord['event'],

@@ -31,6 +31,10 @@ describe('init script in a pod spec', () => {
   it('has nothing that the kubelet would replace', () => {
     assert.doesNotMatch(initScript, /\$\$|\$\((?!\()/);
   });
+
+  it('takes signals from its first command on', () => {
+    assert.match(initScript, /^(#.*\n)*trap 'exit 0' TERM INT QUIT\n/);
+  });
 });
 
 for (const shell of shells) {
@@ -95,6 +99,15 @@ for (const shell of shells) {
         assert.equal(container.isRunning(), true);
       });
     }
+
+    it('stops when it has only just started the daemon, as often as that is tried', async () => {
+      for (let attempt = 0; attempt < 40; attempt += 1) {
+        await using container = await run({ mode: 'terminate', command: ['sleep', '600'] });
+        await container.hasChild();
+        container.signal('SIGTERM');
+        assert.equal(await container.exitCode(), 0);
+      }
+    });
 
     it('ends with 128 + n when signal n ended the daemon', async () => {
       await using container = await run({ mode: 'drain-usr1', daemon: job });

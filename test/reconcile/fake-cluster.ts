@@ -5,6 +5,7 @@
 import type { ClariveDaemon, ClariveDaemonSpec, ClariveDaemonStatus } from '../../src/api/clarive-daemon.ts';
 import type { Deployment } from '../../src/api/kubernetes.ts';
 import { keyOf, type ObjectKey } from '../../src/api/object-key.ts';
+import { fieldManager, managedByLabel } from '../../src/api/labels.ts';
 import { carries } from '../../src/desired/compare.ts';
 import { desiredDeployment, type DaemonDefaults, type Rendered } from '../../src/desired/deployment.ts';
 import type { Cluster, DaemonEvent } from '../../src/reconcile/cluster.ts';
@@ -36,7 +37,7 @@ export class FakeCluster implements Cluster {
   events: string[] = [];
   /** Thrown at every write to a child, while it is set. */
   childWriteError: Error | undefined;
-  /** A Deployment of this name exists without our label, so that the operator can't see it. */
+  /** A foreign Deployment of this name exists without our label, so that the operator can't see it. */
   readonly hidden = new Set<ObjectKey>();
   /** Time, for pods that are created. */
   now: () => string = () => '2026-01-01T00:00:00Z';
@@ -59,6 +60,14 @@ export class FakeCluster implements Cluster {
     const { metadata, spec, ...daemon } = this.#daemon(key);
     const generation = (metadata.generation ?? 0) + 1;
     this.daemons.set(key, { ...daemon, metadata: { ...metadata, generation }, spec: { ...spec, ...change } });
+  }
+
+  /** Deletes in the foreground, or under somebody's finalizer: the daemon stays until `deleteDaemon`. */
+  beginDeletion(key: ObjectKey, finalizers: string[]): void {
+    const { metadata, ...daemon } = this.#daemon(key);
+    const generation = (metadata.generation ?? 0) + 1;
+    const deletion = { deletionTimestamp: this.now(), finalizers, generation };
+    this.daemons.set(key, { ...daemon, metadata: { ...metadata, ...deletion } });
   }
 
   /** Leaves the child to the garbage collector: see `collectGarbage`. */
@@ -101,9 +110,13 @@ export class FakeCluster implements Cluster {
     return (this.#shownPods.get(key) ?? []).map((pod) => aPod(pod));
   }
 
-  /** The watch of Deployments shows what there is. */
+  /** The watch of Deployments shows what there is. To it, a child that loses the label is gone; an answer may bring it back. */
   deliverChild(key: ObjectKey): void {
-    this.#shownChildren.set(key, structuredClone(this.children.get(key)));
+    const child = this.children.get(key);
+    const learned = this.#shownChildren.get(key);
+    const isKnown =
+      isWatched(child) || (!isWatched(learned) && learned?.metadata.uid === child?.metadata.uid);
+    this.#shownChildren.set(key, isKnown ? structuredClone(child) : undefined);
   }
 
   /** The watch of pods shows what there is. */
@@ -115,8 +128,8 @@ export class FakeCluster implements Cluster {
     const key = keyOf(deployment);
     this.#write(`create ${deployment.metadata.name} at ${deployment.spec.replicas}`);
     this.#mayFail();
-    if (this.children.has(key) || this.hidden.has(key))
-      throw new RefusedError('Conflict', 'It exists already');
+    if (this.hidden.has(key)) throw new RefusedError('Conflict', 'It exists already');
+    this.#mayBeTaken(key, deployment);
     const metadata = { ...deployment.metadata, uid: `uid-${this.#next()}`, generation: 1 };
     this.children.set(key, { ...structuredClone(deployment), metadata, status: {} });
     this.deliverChild(key);
@@ -228,6 +241,17 @@ export class FakeCluster implements Cluster {
     this.writes.push(what);
   }
 
+  /** The name is taken: a child of our own, or with our label, is learned for the next visit. */
+  #mayBeTaken(key: ObjectKey, { metadata }: Deployment): void {
+    const existing = this.children.get(key);
+    if (!existing) return;
+    const owner = existing.metadata.ownerReferences?.find(({ controller }) => controller);
+    if (owner?.uid !== metadata.ownerReferences?.[0]?.uid && !isWatched(existing))
+      throw new RefusedError('Conflict', 'It exists already');
+    this.#shownChildren.set(key, structuredClone(existing));
+    throw new Error('It exists already');
+  }
+
   #mayFail(): void {
     if (this.childWriteError) throw this.childWriteError;
   }
@@ -253,6 +277,10 @@ export class FakeCluster implements Cluster {
   #next(): number {
     return ++this.#lastNumber;
   }
+}
+
+function isWatched(child: FakeChild | undefined): boolean {
+  return child?.metadata.labels?.[managedByLabel] === fieldManager;
 }
 
 /** A pod that runs well, by the builder's defaults. */

@@ -121,6 +121,32 @@ test('drift is repaired, and what others added stays', async () => {
   assert.equal(scene.cluster.children.get(key)?.metadata.annotations?.['team'], 'blue');
 });
 
+test('labels that the child has lost are brought back', async () => {
+  for (const label of ['clarive.com/service', 'app.kubernetes.io/instance', 'app.kubernetes.io/name']) {
+    const scene = new Scene();
+    const key = await scene.settled();
+    const labels = scene.cluster.children.get(key)?.metadata.labels;
+    scene.cluster.editChild(key, (child) => delete child.metadata.labels?.[label]);
+    await scene.settle(key);
+    assert.deepEqual(scene.cluster.writes, ['apply purge at 1'], label);
+    assert.deepEqual(scene.cluster.children.get(key)?.metadata.labels, labels);
+  }
+});
+
+for (const replicas of [1, 0]) {
+  test(`a child of replicas ${replicas} that has lost the label by which it is watched gets it back`, async () => {
+    const scene = new Scene();
+    const key = await scene.settled(aDaemon({ replicas }));
+    const labels = scene.cluster.children.get(key)?.metadata.labels;
+    scene.cluster.editChild(key, (child) => delete child.metadata.labels?.['app.kubernetes.io/managed-by']);
+    assert.equal(scene.cluster.child(key), undefined);
+    await assert.rejects(scene.visit(key), /^Error: It exists already/);
+    await scene.settle(key);
+    assert.deepEqual(scene.cluster.writes, [`create purge at ${replicas}`, `apply purge at ${replicas}`]);
+    assert.deepEqual(scene.cluster.children.get(key)?.metadata.labels, labels);
+  });
+}
+
 test('a restart by kubectl on the child is left', async () => {
   const scene = new Scene();
   const key = await scene.settled();
@@ -222,17 +248,47 @@ test('a failure that passes at once leaves no trace', async () => {
   assert.deepEqual(statuses, ['status purge Stopping', 'status purge Stopped']);
 });
 
-test('a daemon that is gone or being deleted is left to the garbage collector', async () => {
+test('a daemon that is gone is left to the garbage collector', async () => {
   const scene = new Scene();
   const key = await scene.settled();
-  const daemon = scene.cluster.daemon(key) ?? aDaemon();
-  const metadata = { ...daemon.metadata, deletionTimestamp: at(1) };
-  scene.cluster.daemons.set(key, { ...daemon, metadata });
-  scene.cluster.deleteChild(key);
-  assert.deepEqual(await scene.visit(key), {});
   scene.cluster.deleteDaemon(key);
   assert.deepEqual(await scene.visit(key), {});
   assert.deepEqual(scene.cluster.writes, []);
+});
+
+test('a daemon that is held while it is being deleted goes on reporting, and its child is not written to', async () => {
+  const scene = new Scene();
+  const { cluster } = scene;
+  const key = await scene.settled();
+  cluster.beginDeletion(key, ['foregroundDeletion']);
+  assert.deepEqual(await scene.visitUntilWritten(key), ['status purge Stopping']);
+  assert.equal(scene.verdict(key), 'Stopping Reconciling Active');
+  assert.equal(
+    scene.message(key),
+    'The daemon is being deleted, and held by its finalizers: "foregroundDeletion"',
+  );
+  cluster.editChild(key, (child) => (child.spec.template.spec.enableServiceLinks = true));
+  cluster.editDaemon(key, { replicas: 0, config: { big: 2 ** 60 } });
+  await scene.visitUntilWritten(key);
+  cluster.deleteChild(key);
+  await scene.visitUntilWritten(key);
+  assert.deepEqual(
+    [scene.verdict(key), cluster.daemon(key)?.status?.replicas],
+    ['Stopping Reconciling Active', 1],
+  );
+  cluster.runKubelet(key);
+  assert.deepEqual(await scene.visitUntilWritten(key), ['status purge Stopping']);
+  assert.deepEqual([scene.verdict(key), cluster.daemon(key)?.status?.replicas], ['Stopping Reconciling', 0]);
+  assert.deepEqual(await scene.visitUntilWritten(key), []);
+  assert.deepEqual([cluster.children.size, cluster.events], [0, []]);
+});
+
+test('a child that is orphaned while its daemon is being deleted is not taken back', async () => {
+  const scene = new Scene();
+  const key = await scene.settled();
+  scene.cluster.beginDeletion(key, ['orphan']);
+  scene.cluster.editChild(key, (child) => delete child.metadata.ownerReferences);
+  assert.deepEqual(await scene.visitUntilWritten(key), ['status purge Stopping']);
 });
 
 test('an orphan of ours is taken back', async () => {
@@ -349,6 +405,21 @@ test('a Deployment that somebody paused is still stopped and started', async () 
   scene.cluster.editDaemon(key, { replicas: 0 });
   await scene.settle(key);
   assert.equal(scene.verdict(key), 'Stopped Ready');
+});
+
+test('a start that takes long costs one more status, which says what it waits for', async () => {
+  const scene = new Scene();
+  const { cluster } = scene;
+  const key = cluster.putDaemon();
+  const pulling = { container: creating, node: 'node-a' };
+  await scene.play(key, [
+    [15, () => cluster.runControllers(key)],
+    [40, () => cluster.editPod(key, pulling)],
+    [29_000, () => cluster.editPod(key, pulling)],
+  ]);
+  assert.deepEqual(cluster.writes, ['create purge at 1', 'status purge Starting']);
+  await scene.play(key, [[60_000, () => cluster.runKubelet(key)]]);
+  assert.deepEqual(cluster.writes.slice(2), ['status purge Starting', 'status purge Running']);
 });
 
 test('comes back when a held-back status is due, and when a deadline is', async () => {

@@ -112,6 +112,10 @@ test('an exit that nobody saw, such as that of a rebooted node, is no crash', ()
   assert.deepEqual(count([5, exited(unknown)]), [0]);
 });
 
+test('a failure whose start is not known counts as a crash', () => {
+  assert.deepEqual(count([5, exited({ ...exit(3, at(0), at(5)), startedAt: null })]), [1]);
+});
+
 test('counts crashes that were missed while the operator was away', () => {
   assert.deepEqual(
     count(

@@ -214,34 +214,68 @@ test('a condition that is missing is added', () => {
   assert.deepEqual(look({ before }).status, running1);
 });
 
-const waits: [name: string, pod: Parameters<typeof aPod>[0], message: string][] = [
-  [
-    'no scheduler',
-    { phase: 'Pending', node: null, container: null },
-    'Pod purge-1 is starting: no scheduler has looked at it yet',
-  ],
+/** Of init containers, as the kubelet shows them while the second one runs. */
+const secondOfThree = [
+  { name: 'first', ready: true, state: { terminated: exit(0, at(1), at(2)) } },
+  { name: 'second', ready: false, state: { running: { startedAt: at(2) } } },
+  { name: 'third', ready: false, state: { waiting: { reason: 'PodInitializing' } } },
+];
+const unreadyProxy = { name: 'proxy', ready: false, state: { running: { startedAt: at(2) } } };
+const describePod = 'see kubectl describe pod purge-1';
+
+const waits: [name: string, pod: Parameters<typeof aPod>[0], detail: string][] = [
+  ['no scheduler', { phase: 'Pending', node: null, container: null }, 'no scheduler has looked at it yet'],
   [
     'a volume',
     { phase: 'Pending', container: waiting('ContainerCreating') },
-    'Pod purge-1 is starting: node node-a prepares volumes, network and image, see kubectl describe pod purge-1',
+    `node node-a prepares volumes, network and image, ${describePod}`,
+  ],
+  [
+    'a volume, before the init containers',
+    {
+      phase: 'Pending',
+      container: waiting('PodInitializing'),
+      init: [{ name: 'first', ...waiting('PodInitializing') }],
+    },
+    `node node-a prepares volumes, network and image, ${describePod}`,
+  ],
+  [
+    'an image, beside a sidecar that runs already',
+    { phase: 'Pending', container: waiting('ContainerCreating'), sidecars: [unreadyProxy] },
+    `node node-a prepares volumes, network and image, ${describePod}`,
   ],
   [
     'a readiness probe',
     { container: running(at(1), { ready: false }) },
-    'Pod purge-1 is starting: the daemon runs and is not ready, see kubectl logs purge-1 -c daemon',
+    `the daemon runs and is not ready yet, see kubectl logs purge-1 -c daemon and kubectl describe pod purge-1`,
   ],
   [
     'an init container',
+    { phase: 'Pending', container: waiting('PodInitializing'), init: secondOfThree },
+    'init container second still runs, see kubectl logs purge-1 -c second',
+  ],
+  [
+    'an init container that fails',
     {
       phase: 'Pending',
       container: waiting('PodInitializing'),
-      init: [
-        { name: 'first', ready: true, state: { terminated: exit(0, at(1), at(2)) } },
-        { name: 'second', ready: false, state: { running: { startedAt: at(2) } } },
-        { name: 'third', ready: false, state: { waiting: { reason: 'PodInitializing' } } },
-      ],
+      init: [{ name: 'first', ...backingOff(exit(1, at(40), at(41))) }],
     },
-    'Pod purge-1 is starting: container second is not ready, see kubectl logs purge-1 -c second',
+    'init container first exited with code 1 and is started again, see kubectl logs purge-1 -c first',
+  ],
+  [
+    'an init container that runs once more',
+    {
+      phase: 'Pending',
+      container: waiting('PodInitializing'),
+      init: [{ name: 'first', ...running(at(50), { ready: false, after: exit(1, at(40), at(41)) }) }],
+    },
+    'init container first still runs, see kubectl logs purge-1 -c first',
+  ],
+  [
+    'a sidecar',
+    { sidecars: [unreadyProxy] },
+    'container proxy runs and is not ready yet, see kubectl logs purge-1 -c proxy',
   ],
   [
     'a readiness gate',
@@ -259,16 +293,35 @@ const waits: [name: string, pod: Parameters<typeof aPod>[0], message: string][] 
         },
       ],
     },
-    'Pod purge-1 is starting: the daemon runs and is not ready, see kubectl logs purge-1 -c daemon',
+    `its containers are ready, and the pod is not yet, ${describePod}`,
   ],
 ];
 
-for (const [name, options, message] of waits) {
-  test(`a start that hangs on ${name} says so at the deadline`, () => {
+for (const [name, options, detail] of waits) {
+  test(`a start that hangs on ${name} says so after half a minute, once, and still at the deadline`, () => {
     const pods = [aPod(options)];
-    const begun = look({ pods, second: 60 }).status;
-    assert.equal(messageOf(begun), 'Pod purge-1 is starting');
-    const stalled = look({ pods, before: begun, second: 660 }).status;
-    assert.deepEqual([conditionOf(stalled, 'Stalled').status, messageOf(stalled)], ['True', message]);
+    const begun = look({ pods, second: 60 });
+    assert.deepEqual([messageOf(begun.status), begun.recheckAfterMs], ['Pod purge-1 is starting', 30_000]);
+    const still = look({ pods, before: begun.status, second: 89 });
+    assert.deepEqual([still.status, still.recheckAfterMs], [begun.status, 1000]);
+
+    const long = look({ pods, before: begun.status, second: 90 });
+    assert.equal(messageOf(long.status), `Pod purge-1 is starting: ${detail}`);
+    assert.equal(verdict(long.status), verdict(begun.status));
+    assert.deepEqual(look({ pods, before: long.status, second: 659 }).status, long.status);
+
+    const stalled = look({ pods, before: long.status, second: 660 });
+    assert.equal(conditionOf(stalled.status, 'Stalled').status, 'True');
+    assert.equal(messageOf(stalled.status), messageOf(long.status));
   });
 }
+
+test('after that, the next visit is due at the deadline', () => {
+  const pods = [aPod({ phase: 'Pending', container: waiting('ContainerCreating') })];
+  const before = look({ pods, second: 60 }).status;
+  assert.equal(look({ pods, before, second: 90 }).recheckAfterMs, 570_000);
+});
+
+test('a wait without more to say asks for no visit before the deadline', () => {
+  assert.equal(look({ ...noPod, second: 60 }).recheckAfterMs, 600_000);
+});

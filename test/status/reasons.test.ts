@@ -19,6 +19,7 @@ import {
 type Row = [name: string, sight: Sight, verdict: string, message: string];
 
 const stopped = aDaemon({ replicas: 0 });
+const deleted = aDaemon({ metadata: { deletionTimestamp: at(50) } });
 const ready = look().status;
 
 /** A child whose controller has not seen the last change. */
@@ -103,6 +104,34 @@ const rows: Row[] = [
     "The Deployment can't be written and is tried again: no answer within 10 s",
   ],
 
+  // A daemon that is being deleted
+  [
+    'Stopping and Active when it is being deleted and its pod still runs',
+    { daemon: deleted },
+    'Stopping Reconciling Active',
+    'The daemon is being deleted',
+  ],
+  [
+    'Stopping with the finalizers that hold it, whatever else is wrong, for as long as that takes',
+    {
+      daemon: aDaemon({
+        metadata: { deletionTimestamp: at(50), finalizers: ['foregroundDeletion', 'example.com/backup'] },
+      }),
+      desired: { invalid: 'No image is known' },
+      pods: [],
+      child: undefined,
+      second: 7200,
+    },
+    'Stopping Reconciling',
+    'The daemon is being deleted, and held by its finalizers: "foregroundDeletion", "example.com/backup"',
+  ],
+  [
+    'Stopping when it is being deleted and crashes',
+    { daemon: deleted, ...container(backingOff(crash(2), { restartCount: 2 })) },
+    'Stopping Reconciling',
+    'The daemon is being deleted',
+  ],
+
   // Starting
   [
     'Starting before there is a pod',
@@ -159,6 +188,12 @@ const rows: Row[] = [
     'The daemon exited with code 3 and is started again',
   ],
   [
+    'Starting after a first end with exit code 0, which a failed liveness probe may have caused',
+    container(exited(exit(0, at(0), at(5)))),
+    'Starting Reconciling',
+    'The daemon ended with exit code 0 and is started again',
+  ],
+  [
     'Starting after a kill by the kernel for memory',
     container(exited(exit(137, at(0), at(5), 'OOMKilled'))),
     'Starting Reconciling',
@@ -181,6 +216,27 @@ const rows: Row[] = [
     { child: aChild({ generation: 2, current: 1, updated: 0 }) },
     'Starting Reconciling Active',
     'The change is being rolled out, pod purge-1 is to be replaced',
+  ],
+  [
+    'Starting, and nothing is to be replaced, when the first pod is seen before its count',
+    { ...container(waiting('ContainerCreating')), child: aChild({ observedGeneration: 0, current: 0 }) },
+    'Starting Reconciling',
+    'Pod purge-1 is starting',
+  ],
+  [
+    'Starting, and nothing is to be replaced, when the first pod runs before it is counted',
+    { child: aChild({ observedGeneration: 0, current: 0 }) },
+    'Starting Reconciling Active',
+    'Pod purge-1 is starting',
+  ],
+  [
+    'Starting, and nothing is to be replaced, when the pod of a start is seen before its count',
+    {
+      ...container(waiting('ContainerCreating')),
+      child: aChild({ generation: 3, observedGeneration: 2, current: 0 }),
+    },
+    'Starting Reconciling',
+    'Pod purge-1 is starting',
   ],
   [
     'Starting, not Running, when the old pod is still seen although its ReplicaSet has none left',
@@ -250,13 +306,13 @@ const rows: Row[] = [
     'Pod purge-1 is starting',
   ],
   [
-    'Starting when it ends by itself at once, again and again',
+    'Starting when it ends with exit code 0 at once, again and again',
     pod({ container: running(at(58), { restartCount: 3, after: exit(0, at(30), at(31)) }) }),
     'Starting Reconciling Active',
-    'The daemon ended by itself with exit code 0 soon after its start, again and again: only a service that keeps running can be a daemon',
+    'The daemon ended with exit code 0 soon after its start, again and again: either this service does not keep running, as a daemon must, or its liveness probe failed: see kubectl describe pod purge-1',
   ],
   [
-    'Running when it ended by itself at once, but has run for ten minutes since',
+    'Running when it ended with exit code 0 at once, but has run for ten minutes since',
     {
       ...pod({ container: running(at(58), { restartCount: 3, after: exit(0, at(30), at(31)) }) }),
       second: 658,
