@@ -153,7 +153,7 @@ export class KubeCluster implements Cluster {
     const existing = await this.#request({ method: 'GET', path });
     const child = this.#options.observeChild(existing);
     const labels = existing.metadata['labels'] as Record<string, string> | undefined;
-    const isOwn = child.controller?.uid === metadata.ownerReferences?.[0]?.uid;
+    const isOwn = child.controller && child.controller.uid === metadata.ownerReferences?.[0]?.uid;
     if (!isOwn && labels?.[managedByLabel] !== fieldManager) throw nameTaken(error);
     this.#options.children.learn(child);
     throw error;

@@ -195,7 +195,7 @@ describe('a child', () => {
       await assert.rejects(late.cluster.createChild(desired), { name: 'ApiError', code: 409 });
       assert.equal(late.child().uid, scene.child().uid);
       await kube.patch(deployments, 'purge', {
-        metadata: { labels: { 'app.kubernetes.io/managed-by': 'helm' }, ownerReferences: [] },
+        metadata: { labels: { 'app.kubernetes.io/managed-by': 'helm' } },
       });
       const refused = aCluster(t, kube).cluster.createChild(desired);
       await assert.rejects(refused, { name: 'RefusedError', reason: 'Conflict' });
