@@ -10,28 +10,24 @@ import { fieldManager, managedByLabel } from './api/labels.ts';
 import { keyOf, splitKey, type ObjectKey } from './api/object-key.ts';
 import type { Config } from './config.ts';
 import type { Clock } from './controller/clock.ts';
-import { Controller } from './controller/controller.ts';
-import { backlogPriority } from './controller/work-queue.ts';
 import { carries } from './desired/compare.ts';
 import { desiredDeployment } from './desired/deployment.ts';
 import { ApiError } from './kube/api-error.ts';
 import { Credentials } from './kube/credentials.ts';
-import { EventRecorder } from './kube/event-recorder.ts';
-import { KubeCluster, type StoredDaemon } from './kube/kube-cluster.ts';
+import type { StoredDaemon } from './kube/kube-cluster.ts';
 import type { WatchState } from './health.ts';
 import type { Metrics, MetricsSource } from './metrics.ts';
 import { LeaseElector, observeLease, type ObservedLease } from './kube/lease-elector.ts';
 import { Reflector, type RawObject, type ReflectorOptions } from './kube/reflector.ts';
 import { Store, type ChangeListener, type Stored } from './kube/store.ts';
 import { Transport } from './kube/transport.ts';
-import { reconcile } from './reconcile/reconcile.ts';
-import { StatusSchedule } from './reconcile/status-schedule.ts';
 import {
   observeDeployment,
   observePod,
   type ObservedDeployment,
   type ObservedPod,
 } from './status/observed.ts';
+import { Term } from './term.ts';
 
 export interface OperatorOptions {
   config: Config;
@@ -65,9 +61,6 @@ const idleQueue: MetricsSource['queue'] = { depths: () => new Map(), unfinishedS
 
 const ourOwn = `${managedByLabel}=${fieldManager}`;
 
-/** How long a stop waits for the visits under way. */
-const drainDeadlineMs = 8000;
-
 /**
  * The operator for ClariveDaemons. `start` returns once the watches have shown all that exists, `stop` once the visits under way
  * have ended and the lease is given up.
@@ -87,7 +80,7 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
   readonly #watches: Watch[] = [];
   readonly #stopping = new AbortController();
   /** There while this process leads. */
-  #controller: Controller<ObjectKey> | undefined;
+  #term: Term | undefined;
   #leading: Promise<void> = Promise.resolve();
 
   constructor(options: OperatorOptions) {
@@ -118,12 +111,12 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
 
   /** Whether this process writes: always, if there is no election. */
   get leads(): boolean {
-    return this.#controller !== undefined;
+    return this.#term !== undefined;
   }
 
   /** What waits for a visit. */
   get queue(): MetricsSource['queue'] {
-    return this.#controller?.queue ?? idleQueue;
+    return this.#term?.queue ?? idleQueue;
   }
 
   *daemons(): Generator<ClariveDaemon> {
@@ -176,48 +169,22 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
     await Promise.all([pods, leases]);
   }
 
-  /** Visits every daemon once, then those about which there is news, until the operator stops or no longer leads. */
+  /** Leads until the operator stops or the lease is lost. */
   async #lead(lost: AbortSignal): Promise<void> {
-    const { clock, config, identity, logger, metrics, random } = this.#options;
-    const cluster = new KubeCluster({
+    const view = {
       transport: this.#transport,
       daemons: this.#daemons,
       children: this.#children,
       pods: this.#pods,
       observeDaemon,
-      observeChild: (object) => this.#observeChild(object),
-      events: new EventRecorder({
-        transport: this.#transport,
-        now: () => clock.now(),
-        instance: identity,
-        signal: lost,
-        onError: (err) => logger.debug({ err }, 'Event dropped'),
-      }),
-      signal: lost,
-      leads: () => this.#elector?.leads ?? true,
-      onChildWritten: (daemon, what, details) => logger.info({ daemon, ...details }, what),
-    });
-    const statusSchedule = new StatusSchedule(() => clock.monotonic());
-    const { defaults, workers } = config;
-    const controller = new Controller<ObjectKey>({
-      reconcile: (key) => reconcile(key, { cluster, statusSchedule, defaults, now: () => clock.now() }),
-      retryAfterMs: (error) => (error instanceof ApiError ? error.retryAfterMs : undefined),
-      logger,
-      clock,
-      random,
-      workers,
-      observer: metrics,
-    });
-    for (const { key } of this.#daemons.values()) controller.enqueue(key, { priority: backlogPriority });
-    this.#controller = controller;
-    controller.start();
-    logger.info({ daemons: this.#daemons.size }, 'Leading');
-
+      observeChild: (object: RawObject) => this.#observeChild(object),
+    };
+    const term = new Term({ ...this.#options, view, lost, leads: () => this.#elector?.leads ?? true });
+    this.#term = term;
+    term.start();
     await aborted(AbortSignal.any([lost, this.#stopping.signal]));
-    this.#controller = undefined;
-    const drained = await controller.stop(lost.aborted ? 0 : drainDeadlineMs);
-    if (lost.aborted) logger.warn({ err: lost.reason as unknown }, 'No longer leading');
-    else if (!drained) logger.warn({ drainDeadlineMs }, 'Stopped before every visit had ended');
+    this.#term = undefined;
+    await term.end();
   }
 
   /** Follows the resource until the operator stops; returns when everything that exists has been seen once. */
@@ -238,7 +205,7 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
       random,
       ...(namespace && { namespace }),
       onSynced,
-      onResumed: () => this.#controller?.queue.retryFailed(),
+      onResumed: () => this.#term?.queue.retryFailed(),
       onError: (err, retryInMs) => {
         if (retryInMs === 0) return logger.error({ err, resource: resourcePlural }, 'Object skipped');
         watch.failedAtMs = clock.monotonic();
@@ -313,7 +280,7 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
 
   /** A standby enqueues nothing: who begins to lead visits everything. */
   #enqueue(key: ObjectKey): void {
-    this.#controller?.enqueue(key);
+    this.#term?.queue.add(key);
   }
 
   #observeChild(object: RawObject): ObservedDeployment {
