@@ -40,9 +40,16 @@ async function missingPackages(names: string[]): Promise<string[]> {
 async function install(names: string[], purpose: string, progress: (line: string) => void): Promise<void> {
   progress(`Installing Debian packages for ${purpose}: ${names.join(', ')}`);
   const env = { DEBIAN_FRONTEND: 'noninteractive' };
-  const patient = ['-o', 'DPkg::Lock::Timeout=300', '-o', 'Acquire::Retries=3'];
-  if (await listsAreStale()) await run('apt-get', [...patient, 'update'], { env });
-  await run('apt-get', [...patient, 'install', '--yes', '--no-install-recommends', ...names], { env });
+  const aptGet = (...args: string[]) =>
+    run('apt-get', ['-o', 'DPkg::Lock::Timeout=300', '-o', 'Acquire::Retries=3', ...args], { env });
+  // One source that cannot be reached makes the whole update fail; the packages may still be had.
+  const update = () => aptGet('update').catch((error: unknown) => progress(String(error)));
+  const installAll = () => aptGet('install', '--yes', '--no-install-recommends', ...names);
+  if (await listsAreStale()) await update();
+  await installAll().catch(async () => {
+    await update();
+    await installAll();
+  });
 }
 
 async function listsAreStale(): Promise<boolean> {
