@@ -1,6 +1,5 @@
 /** One operator, and a network or an API server that misbehaves while daemons are changed. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { KubeClient } from '../support/kube-client.ts';
 import { seeds, seededRandom } from '../support/random.ts';
 import { clariveDaemons, deployments } from '../support/resources.ts';
 import { until } from '../support/until.ts';
@@ -171,7 +170,7 @@ export async function answersLost(stage: Stage): Promise<void> {
 
 /** All watches go silent without being closed: the operator finds out after 100 s, and sees what it has missed. */
 export async function watchSilent(stage: Stage): Promise<void> {
-  const kube = (await KubeClient.connect(stage.cluster.kubeconfig)).in(stage.namespace);
+  const { kube } = stage;
   const { proxy } = await stage.start();
   const changes = new Changes(kube, 10);
   await untilRight(kube, await changes.create());
@@ -183,7 +182,6 @@ export async function watchSilent(stage: Stage): Promise<void> {
   stage.say(
     `${frozen} watches silent, ${missed.length} differences missed, right after ${sinceMs(frozenAtMs)} ms`,
   );
-  kube.close();
   if (frozen === 0 || missed.length === 0) throw new Error('No watch was silent');
 }
 

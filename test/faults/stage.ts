@@ -51,7 +51,7 @@ export class Stage {
     try {
       await Promise.race([scenario(stage), stage.#crash.promise]);
     } finally {
-      await Promise.all(stage.#replicas.map((replica) => stage.end(replica)));
+      await Promise.all([...stage.#replicas].map((replica) => stage.end(replica)));
       await admin.delete(namespaces, name);
       admin.close();
     }
