@@ -11,7 +11,7 @@ import { keyOf, splitKey } from './api/object-key.ts';
 import type { Config } from './config.ts';
 import type { Clock } from './controller/clock.ts';
 import { carries } from './desired/compare.ts';
-import { Renderings } from './desired/renderings.ts';
+import { Renderings } from './reconcile/renderings.ts';
 import { ApiError } from './kube/api-error.ts';
 import { Credentials } from './kube/credentials.ts';
 import type { StoredDaemon } from './kube/kube-cluster.ts';

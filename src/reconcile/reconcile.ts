@@ -6,12 +6,12 @@ import { isDeepStrictEqual } from 'node:util';
 import type { ClariveDaemon, ClariveDaemonStatus } from '../api/clarive-daemon.ts';
 import { keyOf, type ObjectKey } from '../api/object-key.ts';
 import { wantedReplicas } from '../desired/deployment.ts';
-import type { Renderings } from '../desired/renderings.ts';
 import { daemonStatus, type WriteOutcome } from '../status/daemon-status.ts';
 import { eventOf } from '../status/event.ts';
 import type { Cluster } from './cluster.ts';
 import { RefusedError } from './errors.ts';
 import { nextWrite, type NextWrite } from './next-write.ts';
+import type { Renderings } from './renderings.ts';
 import type { StatusSchedule } from './status-schedule.ts';
 
 export interface Dependencies {

@@ -2,8 +2,13 @@ import { isDeepStrictEqual } from 'node:util';
 import type { ClariveDaemon, ClariveDaemonSpec } from '../api/clarive-daemon.ts';
 import type { Deployment } from '../api/kubernetes.ts';
 import { keyOf, type ObjectKey } from '../api/object-key.ts';
-import { desiredDeployment, wantedReplicas, type DaemonDefaults, type Desired } from './deployment.ts';
-import { keepRestart } from './restart.ts';
+import {
+  desiredDeployment,
+  wantedReplicas,
+  type DaemonDefaults,
+  type Desired,
+} from '../desired/deployment.ts';
+import { keepRestart } from '../desired/restart.ts';
 
 /** Enough for the daemons that are being worked on. */
 const mostDeployments = 512;
