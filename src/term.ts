@@ -6,6 +6,7 @@ import type { Clock } from './controller/clock.ts';
 import { Controller } from './controller/controller.ts';
 import { backlogPriority, type WorkQueue } from './controller/work-queue.ts';
 import { ApiError } from './kube/api-error.ts';
+import { overlayChild } from './desired/overlay.ts';
 import { EventRecorder } from './kube/event-recorder.ts';
 import { KubeCluster, type KubeClusterOptions } from './kube/kube-cluster.ts';
 import type { Metrics } from './metrics.ts';
@@ -14,7 +15,7 @@ import { StatusSchedule } from './reconcile/status-schedule.ts';
 
 export type View = Pick<
   KubeClusterOptions,
-  'transport' | 'daemons' | 'children' | 'pods' | 'observeDaemon' | 'observeChild'
+  'transport' | 'daemons' | 'children' | 'pods' | 'mountFailures' | 'observeDaemon' | 'observeChild'
 >;
 
 export interface TermOptions {
@@ -87,6 +88,7 @@ export class Term {
     });
     return new KubeCluster({
       ...view,
+      overlayChild,
       events,
       signal: lost,
       leads,
