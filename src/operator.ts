@@ -7,11 +7,11 @@ import type { KubernetesObject } from '@kubernetes/client-node';
 import type { Logger } from 'pino';
 import { apiVersion, group, kind, plural, version, type ClariveDaemon } from './api/clarive-daemon.ts';
 import { fieldManager, managedByLabel } from './api/labels.ts';
-import { keyOf, splitKey, type ObjectKey } from './api/object-key.ts';
+import { keyOf, splitKey } from './api/object-key.ts';
 import type { Config } from './config.ts';
 import type { Clock } from './controller/clock.ts';
 import { carries } from './desired/compare.ts';
-import { desiredDeployment } from './desired/deployment.ts';
+import { Renderings } from './reconcile/renderings.ts';
 import { ApiError } from './kube/api-error.ts';
 import { Credentials } from './kube/credentials.ts';
 import type { StoredDaemon } from './kube/kube-cluster.ts';
@@ -81,6 +81,7 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
     ({ podUid }) => podUid,
   );
   readonly #leases = new Store<ObservedLease>(this.#announce('leases', 'coordination.k8s.io/v1', 'Lease'));
+  readonly #renderings: Renderings;
   readonly #listeners = new Map<string, OnEvent>();
   readonly #watches: Watch[] = [];
   readonly #stopping = new AbortController();
@@ -95,6 +96,7 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
     const server = this.kubeConfig.getCurrentCluster()?.server;
     if (!server) throw new Error(noCluster(config.context));
     this.#options = options;
+    this.#renderings = new Renderings(config.defaults);
     const credentials = new Credentials(this.kubeConfig, () => clock.monotonic());
     const onResponse = metrics.requestObserver(new URL(server).host);
     this.#transport = new Transport({ credentials, userAgent, onResponse });
@@ -154,10 +156,17 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
   /** Daemons come before their children, because a child is compared with its daemon when it is seen. */
   protected override async init(): Promise<void> {
     const { namespaces, leaderElection } = this.#options.config;
-    const enqueue = async ({ meta }: ResourceEvent) => this.#enqueue(`${meta.namespace ?? ''}/${meta.name}`);
-    const enqueueDaemon = async ({ object }: ResourceEvent) => this.#enqueue((object as ObservedPod).daemon);
-    const enqueueOwner = async ({ object }: ResourceEvent) =>
-      this.#enqueue(this.#pods.get((object as MountFailure).pod)?.daemon);
+    const onDaemon = async ({ type, object }: ResourceEvent) => {
+      const { key, daemon } = object as unknown as StoredDaemon;
+      this.#term?.onDaemon(key, type === dotI.ResourceEventType.Deleted ? undefined : daemon);
+    };
+    const onChild = async ({ object }: ResourceEvent) =>
+      this.#term?.onChild((object as unknown as ObservedDeployment).key);
+    const onPod = async ({ object }: ResourceEvent) => this.#term?.onChild((object as ObservedPod).daemon);
+    const onMountFailure = async ({ object }: ResourceEvent) => {
+      const daemon = this.#pods.get((object as MountFailure).pod)?.daemon;
+      if (daemon !== undefined) this.#term?.onChild(daemon);
+    };
     const observeLeases = async ({ type, object }: ResourceEvent) =>
       this.#elector?.observe(type === dotI.ResourceEventType.Deleted ? undefined : (object as ObservedLease));
     const everywhere = async (apiGroup: string, apiVersion_: string, resource: string, onEvent: OnEvent) => {
@@ -167,14 +176,14 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
       );
     };
 
-    const pods = everywhere('', 'v1', 'pods', enqueueDaemon);
+    const pods = everywhere('', 'v1', 'pods', onPod);
     const leases = leaderElection
       ? this.watchResource('coordination.k8s.io', 'v1', 'leases', observeLeases, leaderElection.namespace)
       : undefined;
-    await everywhere(group, version, plural, enqueue);
-    await everywhere('apps', 'v1', 'deployments', enqueue);
+    await everywhere(group, version, plural, onDaemon);
+    await everywhere('apps', 'v1', 'deployments', onChild);
     await Promise.all([pods, leases]);
-    await everywhere('', 'v1', 'events', enqueueOwner);
+    await everywhere('', 'v1', 'events', onMountFailure);
   }
 
   /** Leads until the operator stops or the lease is lost. */
@@ -185,10 +194,17 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
       children: this.#children,
       pods: this.#pods,
       mountFailures: this.#mountFailures,
-      observeDaemon,
+      observeDaemon: (object: RawObject) => this.#observeDaemon(object),
       observeChild: (object: RawObject) => this.#observeChild(object),
     };
-    const term = new Term({ ...this.#options, view, lost, leads: () => this.#elector?.leads ?? true });
+    const renderings = this.#renderings;
+    const term = new Term({
+      ...this.#options,
+      view,
+      renderings,
+      lost,
+      leads: () => this.#elector?.leads ?? true,
+    });
     this.#term = term;
     term.start();
     await aborted(AbortSignal.any([lost, this.#stopping.signal]));
@@ -237,7 +253,7 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
           ...watch,
           ...(this.#options.config.selector && { labelSelector: this.#options.config.selector }),
           store: this.#daemons,
-          project: observeDaemon,
+          project: (object) => this.#observeDaemon(object),
         });
       case 'deployments':
         return new Reflector({
@@ -295,14 +311,24 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
     };
   }
 
-  /** A standby enqueues nothing: who begins to lead visits everything. */
-  #enqueue(key: ObjectKey | undefined): void {
-    if (key !== undefined) this.#term?.queue.add(key);
+  /**
+   * The daemon as its user wrote it, and its status; without what only the API server's bookkeeping needs. A spec that is known already
+   * is kept once.
+   */
+  #observeDaemon(object: RawObject): StoredDaemon {
+    const { managedFields: _, ...metadata } = object.metadata;
+    const daemon = { ...object, metadata } as unknown as ClariveDaemon;
+    const key = keyOf(object);
+    const known = this.#daemons.get(key)?.daemon;
+    const { uid, generation } = daemon.metadata;
+    if (known && known.metadata.uid === uid && known.metadata.generation === generation)
+      daemon.spec = known.spec;
+    return { key, uid: metadata.uid, resourceVersion: metadata.resourceVersion, daemon };
   }
 
   #observeChild(object: RawObject): ObservedDeployment {
     const daemon = this.#daemons.get(keyOf(object))?.daemon;
-    const desired = daemon && desiredDeployment(daemon, this.#options.config.defaults);
+    const desired = daemon && this.#renderings.of(daemon);
     const carried = desired && 'digest' in desired && carries(object, desired.deployment);
     return observeDeployment(object, carried ? desired.digest : undefined);
   }
@@ -387,11 +413,4 @@ function unlessTold(announce: ChangeListener<MountFailure>): ChangeListener<Moun
   return (before, after) => {
     if (before?.message !== after?.message) announce(before, after);
   };
-}
-
-/** The daemon as its user wrote it, and its status; without what only the API server's bookkeeping needs. */
-function observeDaemon(object: RawObject): StoredDaemon {
-  const { managedFields: _, ...metadata } = object.metadata;
-  const daemon = { ...object, metadata } as unknown as ClariveDaemon;
-  return { key: keyOf(object), uid: metadata.uid, resourceVersion: metadata.resourceVersion, daemon };
 }

@@ -212,14 +212,17 @@ export class Reflector<T extends Stored> {
   }
 
   /** An object that has ceased to matter goes like one that was deleted. */
-  #take(event: WatchEvent, collected: Map<string, T> | undefined): void {
-    const item = this.#project(event.object);
-    if (!item) return this.#forget(event.object, collected);
+  #take({ type, object }: WatchEvent, collected: Map<string, T> | undefined): void {
+    const { store } = this.#options;
+    const isOld = !collected && type !== 'DELETED' && store.hasSeen(keyOf(object), object.metadata);
+    if (isOld) return; // what the answer to a write has shown already is not worth the work
+    const item = this.#project(object);
+    if (!item) return this.#forget(object, collected);
     if (collected) {
-      if (event.type === 'DELETED') collected.delete(item.key);
+      if (type === 'DELETED') collected.delete(item.key);
       else collected.set(item.key, item);
-    } else if (event.type === 'DELETED') this.#options.store.remove(item);
-    else this.#options.store.upsert(item);
+    } else if (type === 'DELETED') store.remove(item);
+    else store.upsert(item);
   }
 
   #forget(object: RawObject, collected: Map<string, T> | undefined): void {
