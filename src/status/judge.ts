@@ -149,15 +149,19 @@ function judgeLostNode({ name, node }: ObservedPod): Judgement {
 
 /**
  * Sorts what the API server says when it does not let the Deployment, its ReplicaSet or its pod in: quotas and missing
- * references come as Forbidden, like every refusal of an admission plugin.
+ * references come as Forbidden, like every refusal of an admission plugin. The status code tells little, because webhooks choose it,
+ * and a ValidatingAdmissionPolicy says that what it denies is invalid.
  */
 function judgeRefusal(message: string, reason: 'InvalidSpec' | 'AdmissionRejected' | 'Conflict'): Judgement {
-  if (reason !== 'AdmissionRejected') return { reason, message };
+  if (reason === 'Conflict') return { reason, message };
   if (message.includes('exceeded quota')) return { reason: 'QuotaExceeded', message };
   if (missingAtAdmission.test(message)) return { reason: 'MissingReference', message };
   if (/^\S+ "[^"]*" is invalid: /.test(message)) return { reason: 'InvalidSpec', message };
-  return { reason, message };
+  return { reason: deniedAtAdmission.test(message) ? 'AdmissionRejected' : reason, message };
 }
+
+/** Said of webhooks, and by all other admission plugins. */
+const deniedAtAdmission = /^admission webhook "[^"]*" denied the request|^\S+ "[^"]*" is forbidden: /;
 
 /** Said by the admission plugins ServiceAccount, Priority and RuntimeClass. */
 const missingAtAdmission =

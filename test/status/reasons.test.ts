@@ -503,6 +503,22 @@ const rows: Row[] = [
     'admission webhook "images.example.com" denied the request: no',
   ],
 
+  [
+    'AdmissionRejected when a ValidatingAdmissionPolicy denies the Deployment, which it calls invalid',
+    refusedDeployment(
+      "deployments.apps \"purge\" is forbidden: ValidatingAdmissionPolicy 'images' with binding 'images' denied request: no",
+      'InvalidSpec',
+    ),
+    'AdmissionRejected Stalled',
+    "deployments.apps \"purge\" is forbidden: ValidatingAdmissionPolicy 'images' with binding 'images' denied request: no",
+  ],
+  [
+    'AdmissionRejected when a webhook denies the Deployment and gives it no status code',
+    refusedDeployment('admission webhook "images.example.com" denied the request: no', 'InvalidSpec'),
+    'AdmissionRejected Stalled',
+    'admission webhook "images.example.com" denied the request: no',
+  ],
+
   // MissingReference
   [
     'MissingReference for a Secret in env',
