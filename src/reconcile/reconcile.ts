@@ -47,6 +47,7 @@ export async function reconcile(key: ObjectKey, dependencies: Dependencies): Pro
     outcome,
     child: cluster.child(key),
     pods: cluster.pods(key),
+    mountFailures: cluster.mountFailures(key),
     nowMs: now(),
   });
   const heldBackMs = await report(daemon, status, dependencies);
