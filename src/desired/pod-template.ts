@@ -20,6 +20,11 @@ const base = '/opt/clarive';
 const cla = `${base}/clarive/bin/cla`;
 const pidDirectory = `${base}/pid`;
 
+/** Where a directory is mounted. */
+export function directoryPath(name: Directory): string {
+  return `${base}/${name}`;
+}
+
 /** Between the end of the drain time, when all that is left is asked to end, and the kill. */
 const lastWordSeconds = 30;
 
@@ -69,7 +74,7 @@ function containerOf(daemon: ClariveDaemon, settings: PodSettings): V1Container 
     env: mergeByKey('env', environmentVariables(environment), env),
     ...(envFrom && { envFrom }),
     securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
-    volumeMounts: preset.directories.map((name) => ({ name, mountPath: `${base}/${name}` })),
+    volumeMounts: preset.directories.map((name) => ({ name, mountPath: directoryPath(name) })),
   };
 }
 
@@ -106,7 +111,7 @@ function withStartUpProbe(template: PodTemplate): PodTemplate {
   const containers = template.spec.containers.map((container) => {
     const { name, livenessProbe, startupProbe } = container;
     if (name !== daemonContainer || !livenessProbe || startupProbe) return container;
-    const { initialDelaySeconds, ...probe } = livenessProbe;
+    const { initialDelaySeconds: _, ...probe } = livenessProbe;
     const failureThreshold = startUpSeconds / periodSeconds;
     return { ...container, startupProbe: { ...probe, periodSeconds, failureThreshold } };
   });

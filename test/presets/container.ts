@@ -180,7 +180,10 @@ export class Container {
   }
 
   /** The first record of `event` for which `accepts` holds, if it is there. */
-  find(event: StandInRecord['event'], accepts?: (record: StandInRecord) => boolean): StandInRecord | undefined {
+  find(
+    event: StandInRecord['event'],
+    accepts?: (record: StandInRecord) => boolean,
+  ): StandInRecord | undefined {
     return this.all(event).find((record) => accepts?.(record) ?? true);
   }
 

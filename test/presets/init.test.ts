@@ -173,6 +173,7 @@ for (const shell of shells) {
       container.signal('SIGTERM');
       assert.equal(await container.exitCode(), 143);
       assert.ok(container.sinceBoot() - told >= 2);
+      assert.ok(container.find('job-terminated'));
       assert.equal(container.find('job-end'), undefined);
     });
 
