@@ -74,7 +74,53 @@ const linters: {
       },
     ],
   },
-  { name: 'kube-linter', lint: kubeLinter, exceptions: [] },
+  {
+    name: 'kube-linter',
+    lint: kubeLinter,
+    exceptions: [
+      {
+        check: 'access-to-create-pods',
+        of: ['operator'],
+        reason: 'Deployments are what it makes of ClariveDaemons',
+      },
+      { check: 'restart-policy', of: ['helm test'], reason: 'A test runs once' },
+      {
+        check: 'no-liveness-probe',
+        of: ['helm test', 'daemon'],
+        reason: 'A test ends by itself; Clarive has no endpoint to ask, so probes are the template to make',
+      },
+      {
+        check: 'no-readiness-probe',
+        of: ['helm test', 'daemon'],
+        reason: 'Nobody connects to a test or a daemon',
+      },
+      {
+        check: 'no-read-only-root-fs',
+        of: ['daemon'],
+        reason: 'Clarive writes below its own folder in the image',
+      },
+      {
+        check: 'non-isolated-pod',
+        of: ['daemon'],
+        reason: 'What a daemon connects to depends on the installation: policies are the users to make',
+      },
+      {
+        check: 'read-secret-from-env-var',
+        of: ['daemon'],
+        reason: 'Clarive takes secrets from the environment only',
+      },
+      {
+        check: 'unset-cpu-requirements',
+        of: ['daemon'],
+        reason: 'What a daemon needs depends on the installation: users set it in the template',
+      },
+      {
+        check: 'unset-memory-requirements',
+        of: ['daemon'],
+        reason: 'What a daemon needs depends on the installation: users set it in the template',
+      },
+    ],
+  },
 ];
 
 for (const { name: linter, lint, exceptions } of linters) {
