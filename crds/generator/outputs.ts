@@ -20,6 +20,11 @@ const products = [
     manifest: 'crds/clarivedaemons.yaml',
     types: 'src/api/clarive-daemon.ts',
   },
+  {
+    source: 'crds/source/clarivedispatchers.yaml',
+    manifest: 'crds/clarivedispatchers.yaml',
+    types: 'src/api/clarive-dispatcher.ts',
+  },
 ];
 
 /** Returns the generated files, text by path, as they should be. */

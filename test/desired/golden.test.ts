@@ -71,7 +71,9 @@ const everything = aDaemon({
 });
 
 const daemons: [name: string, daemon: ClariveDaemon][] = [
-  ...readdirSync(samples).map((file): [string, ClariveDaemon] => [file, sample(file)]),
+  ...readdirSync(samples)
+    .filter((file) => file.endsWith('.yaml'))
+    .map((file): [string, ClariveDaemon] => [file, sample(file)]),
   ['everything.yaml', everything],
 ];
 
