@@ -10,6 +10,11 @@ export function overlayTemplate(template: PodTemplate, overlay: PodTemplateOverl
   return mergeObjects(template as unknown as Fields, overlay as Fields) as unknown as PodTemplate;
 }
 
+/** Two overlays as one: laid over a template, it does what they do one after the other. */
+export function mergeOverlays(first: PodTemplateOverlay, second: PodTemplateOverlay): PodTemplateOverlay {
+  return mergeObjects(first as Fields, second as Fields) as PodTemplateOverlay;
+}
+
 /** Lists of environment variables follow the same rule: the later entry of a name wins. */
 export function mergeByKey<Item extends object>(field: string, base: Item[], overlay: Item[]): Item[] {
   return merge(field, base, overlay) as Item[];

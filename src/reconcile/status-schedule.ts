@@ -1,4 +1,4 @@
-import type { ClariveDaemonStatus } from '../api/clarive-daemon.ts';
+import type { Condition } from '../api/conditions.ts';
 import type { ObjectKey } from '../api/object-key.ts';
 
 /** For how long a status in between may be held back. */
@@ -17,7 +17,7 @@ export class StatusSchedule {
   }
 
   /** How many milliseconds the write of this status, which differs from the stored one, may still wait. */
-  waitMs(key: ObjectKey, status: ClariveDaemonStatus): number {
+  waitMs(key: ObjectKey, status: { conditions?: Condition[] }): number {
     if (!isInBetween(status)) return 0;
     const nowMs = this.#monotonic();
     const since = this.#outdatedSince.get(key) ?? nowMs;
@@ -31,6 +31,6 @@ export class StatusSchedule {
   }
 }
 
-function isInBetween({ conditions }: ClariveDaemonStatus): boolean {
+function isInBetween({ conditions }: { conditions?: Condition[] }): boolean {
   return conditions?.some(({ type, status }) => type === 'Reconciling' && status === 'True') ?? false;
 }
