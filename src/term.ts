@@ -6,7 +6,7 @@ import type { Config } from './config.ts';
 import type { Clock } from './controller/clock.ts';
 import { Controller } from './controller/controller.ts';
 import { backlogPriority, type WorkQueue } from './controller/work-queue.ts';
-import type { Renderings } from './desired/renderings.ts';
+import type { Renderings } from './reconcile/renderings.ts';
 import { ApiError } from './kube/api-error.ts';
 import { EventRecorder } from './kube/event-recorder.ts';
 import { KubeCluster, type KubeClusterOptions } from './kube/kube-cluster.ts';

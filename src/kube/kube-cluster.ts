@@ -1,10 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import {
-  apiVersion,
-  plural,
-  type ClariveDaemon,
-  type ClariveDaemonStatus,
-} from '../api/clarive-daemon.ts';
+import { apiVersion, plural, type ClariveDaemon, type ClariveDaemonStatus } from '../api/clarive-daemon.ts';
 import {
   plural as dispatcherPlural,
   type ClariveDispatcher,

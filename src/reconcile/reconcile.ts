@@ -4,12 +4,12 @@
  */
 import type { ObjectKey } from '../api/object-key.ts';
 import { wantedReplicas } from '../desired/deployment.ts';
-import type { Renderings } from '../desired/renderings.ts';
 import { dispatcherOf } from '../desired/settings.ts';
 import { daemonStatus, type WriteOutcome } from '../status/daemon-status.ts';
 import type { Cluster } from './cluster.ts';
 import { RefusedError } from './errors.ts';
 import { nextWrite, type NextWrite } from './next-write.ts';
+import type { Renderings } from './renderings.ts';
 import { report } from './report.ts';
 import type { StatusSchedule } from './status-schedule.ts';
 import { inTurn } from './turn.ts';

@@ -11,7 +11,6 @@ import { reasonTable } from '../api/conditions.ts';
 import { keyOf } from '../api/object-key.ts';
 import { parseOrigin, type Origin } from '../api/origin.ts';
 import { wantedReplicas } from '../desired/deployment.ts';
-import type { Renderings } from '../desired/renderings.ts';
 import { nameDispatcher, type Dispatching } from '../desired/settings.ts';
 import { canonicalService } from '../presets/presets.ts';
 import { healthOf } from '../status/daemon-status.ts';
@@ -19,6 +18,7 @@ import type { ObservedDeployment } from '../status/observed.ts';
 import { isReported, isUpToDate } from '../status/reported.ts';
 import type { Cluster } from './cluster.ts';
 import type { NextWrite } from './next-write.ts';
+import type { Renderings } from './renderings.ts';
 
 export interface Surroundings {
   cluster: Cluster;

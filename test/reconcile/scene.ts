@@ -1,7 +1,7 @@
 import type { ClariveDaemon } from '../../src/api/clarive-daemon.ts';
 import type { ObjectKey } from '../../src/api/object-key.ts';
 import { reconcile, type Visit } from '../../src/reconcile/reconcile.ts';
-import { Renderings } from '../../src/desired/renderings.ts';
+import { Renderings } from '../../src/reconcile/renderings.ts';
 import { StatusSchedule } from '../../src/reconcile/status-schedule.ts';
 import { messageOf, verdict } from '../status/look.ts';
 import { at, startMs } from '../status/observed-builders.ts';

@@ -8,9 +8,9 @@ import {
   type Desired,
   type Rendered,
   type Unrenderable,
-} from './deployment.ts';
-import { keepRestart } from './restart.ts';
-import type { DaemonDefaults, Dispatching } from './settings.ts';
+} from '../desired/deployment.ts';
+import { keepRestart } from '../desired/restart.ts';
+import type { DaemonDefaults, Dispatching } from '../desired/settings.ts';
 
 /** Enough for the daemons that are being worked on. */
 const mostDeployments = 512;

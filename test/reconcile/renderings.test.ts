@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ClariveDaemon, ClariveDaemonSpec } from '../../src/api/clarive-daemon.ts';
 import { desiredDeployment, type Rendered } from '../../src/desired/deployment.ts';
-import { Renderings } from '../../src/desired/renderings.ts';
 import type { DaemonDefaults } from '../../src/desired/settings.ts';
+import { Renderings } from '../../src/reconcile/renderings.ts';
 import { aDaemon } from '../support/builders.ts';
 
 /** Counts the renderings: each looks once for the default image. */
