@@ -44,7 +44,7 @@ export interface TermOptions {
 }
 
 /** What users change goes before what is to be told of earlier changes, but not for longer than this. */
-const patienceMs = 250;
+const patienceMs = 1000;
 
 /** How long the end of a term waits for the visits under way. */
 const drainDeadlineMs = 8000;

@@ -6,6 +6,8 @@ export interface ClusterOptions {
   kubernetes?: string;
   /** 0 (default) is the control plane only, which needs no root; with nodes there are real pods. */
   nodes?: number;
+  /** False: nothing but API server and etcd, without nodes; nobody acts on what is written. */
+  controllers?: boolean;
   /** Gets lines for people. */
   progress?: (line: string) => void;
   /** Records each request of the API server, without bodies, in the file `Cluster.auditLog`: one JSON event a line. */

@@ -10,6 +10,7 @@ const plan: ClusterPlan = {
   programs: {},
   nodes: 0,
   ports: { apiServer: 1001, etcd: 1002, etcdPeer: 1003 },
+  controllers: true,
   auditLog: false,
   apiServerFlags: [],
   pauseImage: '',

@@ -11,6 +11,8 @@ export interface ClusterPlan {
   programs: Record<string, string>;
   /** Number of nodes; 0 is the control plane only. */
   nodes: number;
+  /** Whether there is more to the control plane than API server and etcd. */
+  controllers: boolean;
   ports: Ports;
   auditLog: boolean;
   apiServerFlags: string[];

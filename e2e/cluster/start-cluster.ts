@@ -73,6 +73,7 @@ async function launch(options: ClusterOptions, detached: boolean): Promise<Launc
   const state = await registerCluster(await newClusterState(name, nodes, version, programs));
   const { plan, listener } = await setUpCluster(state, {
     programs: Object.fromEntries(programs),
+    controllers: options.controllers ?? true,
     auditLog: options.auditLog ?? false,
     apiServerFlags: options.apiServerFlags ?? [],
     pauseImage: pause?.ref ?? '',
