@@ -243,7 +243,7 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
       random,
       ...(namespace && { namespace }),
       onSynced,
-      onResumed: () => this.#term?.queue.retryFailed(),
+      onResumed: () => this.#term?.retryFailed(),
       onError: (err, retryInMs) => {
         if (retryInMs === 0) return logger.error({ err, resource: resourcePlural }, 'Object skipped');
         watch.failedAtMs = clock.monotonic();

@@ -66,6 +66,7 @@ export class Term {
       logger,
       clock,
       random,
+      workers: config.workers,
       patienceMs,
     };
     const statusSchedule = aSchedule();
@@ -73,7 +74,6 @@ export class Term {
     this.#controller = new Controller<ObjectKey>({
       ...common,
       reconcile: (key) => reconcile(key, { cluster, statusSchedule, renderings, now }),
-      workers: config.workers,
       observer: metrics,
     });
     const dispatcherSchedule = aSchedule();
@@ -82,7 +82,6 @@ export class Term {
       ...common,
       reconcile: (key) =>
         reconcileDispatcher(key, { cluster, statusSchedule: dispatcherSchedule, now, enqueue }),
-      workers: 1, // a dispatcher's daemons share one status
     });
   }
 
@@ -120,6 +119,12 @@ export class Term {
   /** The child of this daemon has changed, or a pod of it. */
   onChild(key: ObjectKey): void {
     this.queue.add(key, { patienceMs });
+  }
+
+  /** What has failed is tried again at once. */
+  retryFailed(): void {
+    this.queue.retryFailed();
+    this.#dispatchers.queue.retryFailed();
   }
 
   /** Lets the visits under way end, unless the lease is lost. */

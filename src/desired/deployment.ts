@@ -43,12 +43,8 @@ export type Desired = Rendered | Unrenderable;
  * schema's default. A dispatcher that is missing stops nothing.
  */
 export function wantedReplicas(daemon: ClariveDaemon, dispatcher: Dispatching): number {
-  return isStoppedBy(dispatcher) ? 0 : (daemon.spec.replicas ?? 1);
-}
-
-/** Whether the dispatcher's own switch stops all of its daemons. */
-export function isStoppedBy(dispatcher: Dispatching): dispatcher is ClariveDispatcher {
-  return typeof dispatcher === 'object' && dispatcher.spec.replicas === 0;
+  const isStoppedWithAll = typeof dispatcher === 'object' && dispatcher.spec.replicas === 0;
+  return isStoppedWithAll ? 0 : (daemon.spec.replicas ?? 1);
 }
 
 /** What there is besides the daemon itself. */
@@ -78,7 +74,7 @@ export function desiredDeployment(
 
 function missingDispatcher({ spec }: ClariveDaemon): string {
   const name = nameDispatcher(spec.dispatcherRef?.name ?? '');
-  return `Can't find ${name}, which spec.dispatcherRef names: create it or correct the name; until then nothing is done but a stop`;
+  return `Can't find ${name}, which spec.dispatcherRef names: create it or correct the name; until then the daemon can only be stopped`;
 }
 
 function noImage(service: string, dispatcher: ClariveDispatcher | undefined): string {

@@ -12,7 +12,7 @@ export function overlayTemplate(template: PodTemplate, overlay: PodTemplateOverl
 
 /** Two overlays as one: laid over a template, it does what they do one after the other. */
 export function mergeOverlays(first: PodTemplateOverlay, second: PodTemplateOverlay): PodTemplateOverlay {
-  return mergeObjects(first as Fields, second as Fields) as PodTemplateOverlay;
+  return mergeObjects(first as Fields, second as Fields);
 }
 
 /** Lists of environment variables follow the same rule: the later entry of a name wins. */

@@ -86,27 +86,41 @@ function hindranceBy(
   daemon: ClariveDaemon,
   change: Change,
   dispatcher: ClariveDispatcher,
-  { cluster, renderings, now }: Surroundings,
+  surroundings: Surroundings,
 ): Hindrance | undefined {
+  const { cluster, now } = surroundings;
   const { name, uid, deletionTimestamp } = other.metadata;
   const child = cluster.child(keyOf(other));
   if (name === daemon.metadata.name || deletionTimestamp !== undefined) return undefined;
-  if (wantedReplicas(other, dispatcher) === 0 || !child || child.deleting || child.controller?.uid !== uid)
-    return undefined;
+  if (!child || child.deleting || child.controller?.uid !== uid) return undefined;
+  if (wantedReplicas(other, dispatcher) === 0) return undefined;
 
-  const nowMs = now();
-  const health = healthOf({ daemon: other, child, pods: cluster.pods(child.key), nowMs });
-  if (hasTaken(change, other, daemon, child)) {
-    const inMs = provenInMs(health, nowMs);
-    if (inMs <= 0 || child.replicas === 0) return undefined;
-    return { name, is: hasFailed(health) ? 'failed' : 'unproven', inMs };
-  }
+  const health = healthOf({ daemon: other, child, pods: cluster.pods(child.key), nowMs: now() });
+  if (hasTaken(change, other, daemon, child))
+    return child.replicas === 0 ? undefined : trialOf(name, health, now());
+  const waits = health.active && byName(daemon, other) < 0;
+  return !waits && isToTake(other, child, dispatcher, surroundings)
+    ? { name, is: 'first', inMs: Infinity }
+    : undefined;
+}
 
-  const desired = renderings.of(other, dispatcher);
-  if ('invalid' in desired || child.carries === desired.digest) return undefined; // it will not be changed
-  if (other.spec.paused || isRefused(other, dispatcher)) return undefined;
-  const waits = health.active && sharedChange(child, desired.origin) !== undefined;
-  return waits && byName(daemon, other) < 0 ? undefined : { name, is: 'first', inMs: Infinity };
+/** What is still to be seen of one that has the change; nothing once it is proven. */
+function trialOf(name: string, health: Health, nowMs: number): Hindrance | undefined {
+  const inMs = provenInMs(health, nowMs);
+  if (inMs <= 0) return undefined;
+  return { name, is: hasFailed(health) ? 'failed' : 'unproven', inMs };
+}
+
+/** Whether the change is still to come to this child, and will not be refused. */
+function isToTake(
+  daemon: ClariveDaemon,
+  child: ObservedDeployment,
+  dispatcher: ClariveDispatcher,
+  { renderings }: Surroundings,
+): boolean {
+  if (daemon.spec.paused || isRefused(daemon, dispatcher)) return false;
+  const desired = renderings.of(daemon, dispatcher);
+  return 'digest' in desired && child.carries !== desired.digest;
 }
 
 function hasTaken(

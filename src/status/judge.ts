@@ -58,9 +58,10 @@ export function judge(facts: Facts): Judgement {
 }
 
 function judgeFirst(facts: Facts): Judgement {
-  const { deletion, invalid, outcome } = facts;
+  const { deletion, invalid, outcome, wanted } = facts;
   if (deletion !== undefined) return { reason: 'Stopping', message: deletion };
-  if (invalid) return { reason: invalid.reason ?? 'InvalidSpec', message: invalid.invalid };
+  const stopsWithout = wanted === 0 && invalid?.reason === 'MissingReference';
+  if (invalid && !stopsWithout) return { reason: invalid.reason ?? 'InvalidSpec', message: invalid.invalid };
   switch (outcome.is) {
     case 'refused':
       return judgeRefusal(outcome.message, outcome.reason);
@@ -83,11 +84,13 @@ function underWay({ wanted, pod }: Facts, message: string): Judgement {
   return pod?.deleting ? { reason: 'WaitingForOldPod', message } : starting(message);
 }
 
-function judgeStop({ child, pod, stoppedBy }: Facts): Judgement {
+function judgeStop({ child, pod, stoppedBy, invalid }: Facts): Judgement {
   if (pod?.nodeLost) return judgeLostNode(pod);
   if (pod) return { reason: 'Stopping', message: `Pod ${pod.name} is being stopped` };
-  if (!child || child.replicas > 0 || mayStillCreatePods(child))
+  const isToCome = !child && !invalid;
+  if (isToCome || (child && (child.replicas > 0 || mayStillCreatePods(child))))
     return { reason: 'Stopping', message: 'Waiting until no pod can be created any more' };
+  if (invalid) return { reason: 'Stopped', message: `Stopped: spec.replicas is 0. ${invalid.invalid}` };
   if (stoppedBy === undefined) return { reason: 'Stopped', message: 'Stopped: spec.replicas is 0' };
   return {
     reason: 'DispatcherStopped',

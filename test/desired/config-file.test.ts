@@ -81,8 +81,8 @@ describe('the config file', () => {
   });
 
   test('does not exist without settings', () => {
-    assert.equal(configFile(service, undefined), undefined);
-    assert.equal(configFile(service, {}), undefined);
+    assert.equal(configFile([]), undefined);
+    assert.equal(configFile([{ field: 'spec.config', section: service, settings: {} }]), undefined);
   });
 });
 
