@@ -22,7 +22,7 @@ export async function reconcileDispatcher(
 ): Promise<Visit> {
   const dispatcher = cluster.dispatcher(key);
   if (!dispatcher) {
-    statusSchedule.settled(key);
+    statusSchedule.forget(key);
     return {};
   }
 

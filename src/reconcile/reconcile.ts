@@ -31,7 +31,7 @@ export async function reconcile(key: ObjectKey, dependencies: Dependencies): Pro
   const { cluster, statusSchedule, renderings, now } = dependencies;
   const daemon = cluster.daemon(key);
   if (!daemon) {
-    statusSchedule.settled(key);
+    statusSchedule.forget(key);
     renderings.forget(key);
     return {}; // the garbage collector removes the child
   }

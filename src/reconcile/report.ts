@@ -1,7 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Condition } from '../api/conditions.ts';
 import { keyOf } from '../api/object-key.ts';
-import { eventOf } from '../status/event.ts';
+import { eventOf, type Conditioned } from '../status/event.ts';
 import type { DaemonEvent } from './cluster.ts';
 import type { StatusSchedule } from './status-schedule.ts';
 
@@ -17,7 +16,7 @@ interface Report<Status> {
 }
 
 /** Writes a status that differs from the stored one, now or, if it may be held back, after the time that it returns. */
-export async function report<Status extends { conditions?: Condition[] }>(
+export async function report<Status extends Conditioned>(
   object: Reported<Status>,
   status: Status,
   { statusSchedule, write, record }: Report<Status>,
@@ -30,6 +29,6 @@ export async function report<Status extends { conditions?: Condition[] }>(
     const event = eventOf(object.status, status);
     if (event) record(event);
   }
-  statusSchedule.settled(key);
+  statusSchedule.stored(key, status);
   return undefined;
 }

@@ -1,6 +1,7 @@
 import type { Condition } from '../api/conditions.ts';
 
-interface Conditioned {
+/** A status, as far as those of all kinds are alike. */
+export interface Conditioned {
   conditions?: Condition[];
 }
 
