@@ -8,6 +8,7 @@ import { Controller } from './controller/controller.ts';
 import { backlogPriority, type WorkQueue } from './controller/work-queue.ts';
 import type { Renderings } from './reconcile/renderings.ts';
 import { ApiError } from './kube/api-error.ts';
+import { overlayChild } from './desired/overlay.ts';
 import { EventRecorder } from './kube/event-recorder.ts';
 import { KubeCluster, type KubeClusterOptions } from './kube/kube-cluster.ts';
 import type { Metrics } from './metrics.ts';
@@ -22,6 +23,7 @@ export type View = Pick<
   | 'daemons'
   | 'children'
   | 'pods'
+  | 'mountFailures'
   | 'observeDispatcher'
   | 'observeDaemon'
   | 'observeChild'
@@ -148,6 +150,7 @@ function clusterOf({ view, logger, clock, identity, lost, leads }: TermOptions):
   });
   return new KubeCluster({
     ...view,
+    overlayChild,
     events,
     signal: lost,
     leads,

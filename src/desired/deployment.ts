@@ -4,6 +4,7 @@ import type { ClariveDispatcher } from '../api/clarive-dispatcher.ts';
 import { appliedAnnotation, originAnnotation } from '../api/labels.ts';
 import type { Deployment, PodTemplate } from '../api/kubernetes.ts';
 import { formatOrigin, type Origin } from '../api/origin.ts';
+import { startUpSeconds } from '../presets/presets.ts';
 import { configFile, configMountProblem, configOverlay } from './config-file.ts';
 import { digest } from './digest.ts';
 import { childLabels, ownerReference, selectorLabels } from './metadata.ts';
@@ -122,12 +123,17 @@ function deploymentOf(
     spec: {
       replicas,
       revisionHistoryLimit: 1, // a change is undone in the ClariveDaemon
-      progressDeadlineSeconds: 600, // a daemon waits up to five minutes for MongoDB
+      progressDeadlineSeconds: progressDeadlineOf(template),
       strategy: { type: 'Recreate' }, // never two of one daemon
       selector: { matchLabels: selectorLabels(daemon) },
       template,
     },
   };
+}
+
+/** As long as any start, and as any old pod that drains: a rollout waits for its end. */
+function progressDeadlineOf({ spec: { terminationGracePeriodSeconds = 0 } }: PodTemplate): number {
+  return Math.max(startUpSeconds, terminationGracePeriodSeconds);
 }
 
 /**

@@ -13,6 +13,7 @@ import type { Renderings } from './renderings.ts';
 import { report } from './report.ts';
 import type { StatusSchedule } from './status-schedule.ts';
 import { inTurn } from './turn.ts';
+import { warningsOf } from './warnings.ts';
 
 export interface Dependencies {
   cluster: Cluster;
@@ -45,6 +46,7 @@ export async function reconcile(key: ObjectKey, dependencies: Dependencies): Pro
     dispatcher,
     dependencies,
   );
+  for (const warning of warningsOf(daemon, write)) cluster.recordEvent(daemon, warning);
   const outcome = await carryOut(write, cluster);
   if (outcome.is === 'written') return { requeueAfterMs: 0 };
 
@@ -56,6 +58,7 @@ export async function reconcile(key: ObjectKey, dependencies: Dependencies): Pro
     outcome,
     child: cluster.child(key),
     pods: cluster.pods(key),
+    mountFailures: cluster.mountFailures(key),
     nowMs: now(),
   });
   const heldBackMs = await report(daemon, status, {

@@ -16,6 +16,7 @@ import { desiredDeployment, type Rendered } from '../../src/desired/deployment.t
 import { dispatcherKeyOf, dispatcherOf, type DaemonDefaults } from '../../src/desired/settings.ts';
 import type { Cluster, DaemonEvent } from '../../src/reconcile/cluster.ts';
 import { RefusedError } from '../../src/reconcile/errors.ts';
+import type { MountFailure } from '../../src/status/mounts.ts';
 import { observeDeployment, type ObservedDeployment, type ObservedPod } from '../../src/status/observed.ts';
 import { aDaemon, aDispatcher } from '../support/builders.ts';
 import { aPod, at, exit, exited, running, type RawPodOptions } from '../status/observed-builders.ts';
@@ -42,6 +43,8 @@ export class FakeCluster implements Cluster {
   /** Every write of the operator since it was last emptied, such as `scale purge to 0`. */
   writes: string[] = [];
   events: string[] = [];
+  /** What the Events say, in the same order. */
+  readonly messages: string[] = [];
   /** Thrown at every write to a child, while it is set. */
   childWriteError: Error | undefined;
   /** A foreign Deployment of this name exists without our label, so that the operator can't see it. */
@@ -142,6 +145,10 @@ export class FakeCluster implements Cluster {
     return (this.#shownPods.get(key) ?? []).map((pod) => aPod(pod));
   }
 
+  mountFailures(): MountFailure[] {
+    return [];
+  }
+
   /** The watch of Deployments shows what there is. To it, a child that loses the label is gone; an answer may bring it back. */
   deliverChild(key: ObjectKey): void {
     const child = this.children.get(key);
@@ -206,8 +213,9 @@ export class FakeCluster implements Cluster {
     this.dispatchers.set(key, { ...stored, status: copy });
   }
 
-  recordEvent(_: ClariveDaemon | ClariveDispatcher, { type, reason }: DaemonEvent): void {
+  recordEvent(_: ClariveDaemon | ClariveDispatcher, { type, reason, message }: DaemonEvent): void {
     this.events.push(`${type} ${reason}`);
+    this.messages.push(message);
   }
 
   // What Kubernetes does. Each of the following returns whether there was something to do.
