@@ -126,7 +126,7 @@ const rows: Row[] = [
     'Stopping while its dispatcher stops it',
     { daemon: attached, dispatcher: stoppedDispatcher, pods: [aPod({ deleting: true })] },
     'Stopping Reconciling Active',
-    'Pod purge-1 is being stopped',
+    'Pod purge-1 is being stopped; it ends by 2026-01-01T00:00:00Z at the latest',
   ],
   [
     'Stopped when its own switch stops it as well',
