@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
+import { parse } from 'yaml';
 import type { ClariveDaemon } from '../../src/api/clarive-daemon.ts';
 import { presets } from '../../src/presets/presets.ts';
 import { installation, samples } from './manifests.ts';
@@ -18,6 +20,12 @@ test('the installation is a dispatcher with the standard daemons, which have the
   assert.deepEqual(daemons.toSorted(byName).map(identity), alone.map(identity));
   const names = new Set(daemons.map(({ spec }) => spec.dispatcherRef?.name));
   assert.deepEqual([...names], [dispatcher.metadata.name]);
+});
+
+test('the documentation shows the dispatcher of that file', async () => {
+  const page = await readFile(new URL('../../docs/clarivedispatcher.md', import.meta.url), 'utf8');
+  const shown: unknown = parse(/```yaml\n(.*?)```/s.exec(page)?.[1] ?? '');
+  assert.deepEqual(shown, (await installation())[0]);
 });
 
 function byName(a: ClariveDaemon, b: ClariveDaemon): number {
