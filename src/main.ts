@@ -7,9 +7,9 @@ import { serveHealth, watchCheck } from './health.ts';
 import { createLogger } from './logger.ts';
 import { Metrics, serveMetrics } from './metrics.ts';
 import { ClariveOperator } from './operator.ts';
+import packageFile from '../package.json' with { type: 'json' };
 
-const packageFile = new URL('../package.json', import.meta.url);
-const { name, version } = JSON.parse(readFileSync(packageFile, 'utf8')) as { name: string; version: string };
+const { name, version } = packageFile;
 
 function main(): Promise<void> | void {
   const readFile = (path: string) => readFileSync(path, 'utf8');

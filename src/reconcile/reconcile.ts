@@ -31,7 +31,7 @@ export async function reconcile(key: ObjectKey, dependencies: Dependencies): Pro
   const { cluster, statusSchedule, renderings, now } = dependencies;
   const daemon = cluster.daemon(key);
   if (!daemon) {
-    statusSchedule.settled(key);
+    statusSchedule.forget(key);
     renderings.forget(key);
     return {}; // the garbage collector removes the child
   }
@@ -47,6 +47,7 @@ export async function reconcile(key: ObjectKey, dependencies: Dependencies): Pro
     outcome,
     child: cluster.child(key),
     pods: cluster.pods(key),
+    mountFailures: cluster.mountFailures(key),
     nowMs: now(),
   });
   const heldBackMs = await report(daemon, status, dependencies);
@@ -101,7 +102,7 @@ async function report(
     const event = eventOf(daemon.status, status);
     if (event) cluster.recordEvent(daemon, event);
   }
-  statusSchedule.settled(key);
+  statusSchedule.stored(key, status);
   return undefined;
 }
 

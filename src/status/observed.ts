@@ -48,6 +48,8 @@ export interface ObservedPod {
   ready: boolean;
   /** The node's kubelet no longer reports: the pod's state is unknown. */
   nodeLost: boolean;
+  /** Its volumes are mounted and its network is there. */
+  sandboxReady: boolean;
   /** Why the scheduler has not given it a node: reason and message of the condition PodScheduled. */
   unscheduled: Waiting | undefined;
   container: ObservedContainer | undefined;
@@ -176,6 +178,7 @@ export function observePod(object: unknown): ObservedPod {
     failure: status?.phase === 'Failed' ? failureOf(status) : undefined,
     ready: conditionOf(status?.conditions, 'Ready', 'True') !== undefined,
     nodeLost: isNodeLost(status?.conditions),
+    sandboxReady: conditionOf(status?.conditions, 'PodReadyToStartContainers', 'True') !== undefined,
     unscheduled: unscheduled && { reason: unscheduled.reason ?? '', message: unscheduled.message ?? '' },
     container: container && observeContainer(container),
     companion: companionOf(status?.initContainerStatuses, status?.containerStatuses),

@@ -10,6 +10,7 @@ import { carries } from '../../src/desired/compare.ts';
 import { desiredDeployment, type DaemonDefaults, type Rendered } from '../../src/desired/deployment.ts';
 import type { Cluster, DaemonEvent } from '../../src/reconcile/cluster.ts';
 import { RefusedError } from '../../src/reconcile/errors.ts';
+import type { MountFailure } from '../../src/status/mounts.ts';
 import { observeDeployment, type ObservedDeployment, type ObservedPod } from '../../src/status/observed.ts';
 import { aDaemon } from '../support/builders.ts';
 import { aPod, type RawPodOptions } from '../status/observed-builders.ts';
@@ -108,6 +109,10 @@ export class FakeCluster implements Cluster {
   pods(key: ObjectKey): ObservedPod[] {
     if (!this.lagging) this.deliverPods(key);
     return (this.#shownPods.get(key) ?? []).map((pod) => aPod(pod));
+  }
+
+  mountFailures(): MountFailure[] {
+    return [];
   }
 
   /** The watch of Deployments shows what there is. To it, a child that loses the label is gone; an answer may bring it back. */

@@ -48,6 +48,7 @@ test('a pod without anything that may be absent', () => {
     failure: undefined,
     ready: false,
     nodeLost: false,
+    sandboxReady: false,
     unscheduled: undefined,
     container: undefined,
     companion: undefined,
