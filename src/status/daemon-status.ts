@@ -9,7 +9,7 @@ import {
 } from '../api/conditions.ts';
 import { instanceLabel, nameLabel, nameLabelValue } from '../api/labels.ts';
 import type { Desired } from '../desired/deployment.ts';
-import { canonicalService } from '../presets/presets.ts';
+import { canonicalService, startUpSeconds } from '../presets/presets.ts';
 import { countCrashes, recycleMs, stableRunMs } from './crashes.ts';
 import { judge, type Judgement, type WriteOutcome } from './judge.ts';
 import { mountProblem, type MountFailure } from './mounts.ts';
@@ -37,8 +37,8 @@ export interface StatusReport {
   recheckAfterMs?: number;
 }
 
-/** How long progress may take before it counts as stalled. Longer than the five minutes for which Clarive retries MongoDB. */
-const progressDeadlineMs = 10 * 60_000;
+/** How long progress may take before it counts as stalled: as long as any start. */
+const progressDeadlineMs = startUpSeconds * 1000;
 
 /** A wait this long is worth a status of its own that says what is waited for. */
 const takesLongMs = 30_000;

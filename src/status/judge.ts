@@ -83,10 +83,14 @@ function underWay({ wanted, pod }: Facts, message: string): Judgement {
 
 function judgeStop({ child, pod }: Facts): Judgement {
   if (pod?.nodeLost) return judgeLostNode(pod);
-  if (pod) return { reason: 'Stopping', message: `Pod ${pod.name} is being stopped` };
+  if (pod) return { reason: 'Stopping', message: `Pod ${pod.name} is being stopped${deadlineOf(pod)}` };
   if (!child || child.replicas > 0 || mayStillCreatePods(child))
     return { reason: 'Stopping', message: 'Waiting until no pod can be created any more' };
   return { reason: 'Stopped', message: 'Stopped: spec.replicas is 0' };
+}
+
+function deadlineOf({ endsBy }: ObservedPod): string {
+  return endsBy === undefined ? '' : `; it ends by ${endsBy} at the latest`;
 }
 
 /** A Deployment that was created with 0 replicas never had a pod, even if its controller has not seen it yet. */
@@ -113,7 +117,7 @@ function judgePod(facts: Facts, pod: ObservedPod, rollout: Rollout): Judgement {
   if (pod.deleting)
     return {
       reason: 'WaitingForOldPod',
-      message: `Waiting for pod ${name} to end before its successor starts`,
+      message: `Waiting for pod ${name} to end before its successor starts${deadlineOf(pod)}`,
     };
   if (rollout === 'changing' && isReplaced(facts.child))
     return starting(`The change is being rolled out, pod ${name} is to be replaced`);

@@ -41,6 +41,8 @@ export interface ObservedPod {
   node: string | undefined;
   createdAt: string;
   deleting: boolean;
+  /** When the grace period of a pod that is being deleted is over: what still runs then is killed. */
+  endsBy: string | undefined;
   /** Succeeded or Failed: its containers are gone for good. */
   finished: boolean;
   /** Why a finished pod failed as a whole, such as an eviction. */
@@ -174,6 +176,7 @@ export function observePod(object: unknown): ObservedPod {
     node: spec?.nodeName,
     createdAt: metadata.creationTimestamp ?? '',
     deleting: metadata.deletionTimestamp !== undefined,
+    endsBy: metadata.deletionTimestamp,
     finished: status?.phase === 'Succeeded' || status?.phase === 'Failed',
     failure: status?.phase === 'Failed' ? failureOf(status) : undefined,
     ready: conditionOf(status?.conditions, 'Ready', 'True') !== undefined,

@@ -36,6 +36,8 @@ export class FakeCluster implements Cluster {
   /** Every write of the operator since it was last emptied, such as `scale purge to 0`. */
   writes: string[] = [];
   events: string[] = [];
+  /** What the Events say, in the same order. */
+  readonly messages: string[] = [];
   /** Thrown at every write to a child, while it is set. */
   childWriteError: Error | undefined;
   /** A foreign Deployment of this name exists without our label, so that the operator can't see it. */
@@ -170,8 +172,9 @@ export class FakeCluster implements Cluster {
     this.daemons.set(key, { ...stored, status: JSON.parse(JSON.stringify(status)) as ClariveDaemonStatus });
   }
 
-  recordEvent(_: ClariveDaemon, { type, reason }: DaemonEvent): void {
+  recordEvent(_: ClariveDaemon, { type, reason, message }: DaemonEvent): void {
     this.events.push(`${type} ${reason}`);
+    this.messages.push(message);
   }
 
   // What Kubernetes does. Each of the following returns whether there was something to do.

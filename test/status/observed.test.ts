@@ -44,6 +44,7 @@ test('a pod without anything that may be absent', () => {
     node: undefined,
     createdAt: '',
     deleting: false,
+    endsBy: undefined,
     finished: false,
     failure: undefined,
     ready: false,

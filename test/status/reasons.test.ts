@@ -79,7 +79,7 @@ const rows: Row[] = [
     'Stopping while its pod drains, for as long as that takes',
     { daemon: stopped, pods: [aPod({ deleting: true })], second: 7200 },
     'Stopping Reconciling Active',
-    'Pod purge-1 is being stopped',
+    'Pod purge-1 is being stopped; it ends by 2026-01-01T00:00:00Z at the latest',
   ],
   [
     'Stopping until the controller has seen the stop, because it may be about to create a pod',
@@ -334,7 +334,7 @@ const rows: Row[] = [
     'WaitingForOldPod while the old pod drains, for as long as that takes',
     { pods: [aPod({ deleting: true })], child: aChild({ generation: 2, current: 0 }), second: 7200 },
     'WaitingForOldPod Reconciling Active',
-    'Waiting for pod purge-1 to end before its successor starts',
+    'Waiting for pod purge-1 to end before its successor starts; it ends by 2026-01-01T00:00:00Z at the latest',
   ],
   [
     'WaitingForOldPod while the pod of an earlier daemon drains',
