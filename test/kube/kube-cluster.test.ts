@@ -249,7 +249,8 @@ describe('an apply', () => {
   test('sets the replicas that are wanted, whatever the child has', async () => {
     const { cluster, child, requests } = aCluster(managed(applied), childObject(13));
     await cluster.applyChild({ ...child, replicas: 5 }, desired);
-    assert.equal((requests[1]?.body as Rendered['deployment']).spec.replicas, 1);
+    const body = requests[1]?.body as Rendered['deployment'] | undefined;
+    assert.equal(body?.spec.replicas, 1);
   });
 
   test('goes no further if the child has changed meanwhile, and is tried again', async () => {
