@@ -246,6 +246,13 @@ describe('an apply', () => {
     });
   });
 
+  test('sets the replicas that are wanted, whatever the child has', async () => {
+    const { cluster, child, requests } = aCluster(managed(applied), childObject(13));
+    await cluster.applyChild({ ...child, replicas: 5 }, desired);
+    const body = requests[1]?.body as Rendered['deployment'] | undefined;
+    assert.equal(body?.spec.replicas, 1);
+  });
+
   test('goes no further if the child has changed meanwhile, and is tried again', async () => {
     const changed = refusal(422, 'Invalid', 'the server rejected our request due to an error in our request');
     const { cluster, child, requests } = aCluster(managed(created), changed);

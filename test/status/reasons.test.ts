@@ -875,6 +875,12 @@ const rows: Row[] = [
     'Deployment.apps "purge" is invalid: spec.template: no',
   ],
   [
+    'InvalidSpec in the words of an API server that does not know a field',
+    refusedDeployment('strict decoding error: unknown field "spec.template.spec.restarts"', 'InvalidSpec'),
+    'InvalidSpec Stalled',
+    'strict decoding error: unknown field "spec.template.spec.restarts"',
+  ],
+  [
     'InvalidSpec when only the pod is invalid',
     refusedPod('Pod "purge-5-" is invalid: spec.containers[0].image: Required value'),
     'InvalidSpec Stalled',
