@@ -11,7 +11,7 @@ import packageFile from '../package.json' with { type: 'json' };
 
 const { name, version } = packageFile;
 
-function main(): Promise<void> | void {
+async function main(): Promise<void> {
   const readFile = (path: string) => readFileSync(path, 'utf8');
   const result = readConfig({ argv: process.argv.slice(2), env: process.env, readFile });
   if ('help' in result) return void process.stdout.write(result.help);
@@ -59,9 +59,8 @@ async function run(config: Config): Promise<void> {
   if (operator.ready) logger.info('Ready');
 }
 
-try {
-  await main();
-} catch (error) {
+// No await here: the bundle is CommonJS, which knows none outside of functions.
+main().catch((error: unknown) => {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = 1;
-}
+});
