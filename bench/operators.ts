@@ -14,9 +14,6 @@ import { initScript } from '../src/presets/init.ts';
 import { defaults } from './driver.ts';
 import { peerProgram } from './peer.ts';
 
-/** V8 flags with which the product is shipped. */
-export const nodeFlags = ['--max-semi-space-size=4', '--always-sparkplug'];
-
 export type OperatorName = 'ours' | 'Go';
 
 export interface Operator {

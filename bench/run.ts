@@ -11,7 +11,7 @@ import { run } from '../e2e/host/run.ts';
 import { waitFor } from '../e2e/host/wait-for.ts';
 import { KubeClient } from '../test/support/kube-client.ts';
 import { seededRandom } from '../test/support/random.ts';
-import { AuditLog } from './audit-log.ts';
+import { AuditLog } from '../test/support/audit-log.ts';
 import { apiServerAway, handOver, restart, stopIdle, stopUnderLoad } from './disruptions.ts';
 import { daemonNames, Driver } from './driver.ts';
 import { amongForeignObjects } from './foreign.ts';

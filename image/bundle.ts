@@ -7,7 +7,7 @@
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { build, type Metafile, type Plugin } from 'esbuild';
+import { build as esbuild, type Metafile, type Plugin } from 'esbuild';
 import { bundledPackages, licenseTexts } from './bundled-packages.ts';
 import { softwareBillOfMaterials } from './sbom.ts';
 
@@ -36,16 +36,16 @@ const replacements: Record<string, string> = {
 
 const replace: Plugin = {
   name: 'replace',
-  setup({ onResolve, onLoad }) {
-    onResolve({ filter: /.*/ }, ({ path }) =>
+  setup(build) {
+    build.onResolve({ filter: /.*/ }, ({ path }) =>
       path in replacements ? { path, namespace: 'replacement' } : undefined,
     );
-    onLoad({ filter: /.*/, namespace: 'replacement' }, ({ path }) => ({
+    build.onLoad({ filter: /.*/, namespace: 'replacement' }, ({ path }) => ({
       contents: replacements[path] ?? '',
       resolveDir: root,
     }));
     // Of a package.json the program tells name and version; the rest would be about how it is developed.
-    onLoad({ filter: /\/package\.json$/ }, async ({ path }) => {
+    build.onLoad({ filter: /\/package\.json$/ }, async ({ path }) => {
       const { name, version } = JSON.parse(await readFile(path, 'utf8')) as Record<string, unknown>;
       return { contents: JSON.stringify({ name, version }), loader: 'json' };
     });
@@ -54,7 +54,7 @@ const replace: Plugin = {
 
 /** Writes the bundle and its SBOM into the folder. */
 export async function bundle(folder: string): Promise<{ file: string; sbom: string; metafile: Metafile }> {
-  const { metafile, outputFiles } = await build({
+  const { metafile, outputFiles } = await esbuild({
     absWorkingDir: root,
     entryPoints: ['src/main.ts'],
     bundle: true,
@@ -81,7 +81,10 @@ export async function bundle(folder: string): Promise<{ file: string; sbom: stri
 
 /** One character beyond Latin-1, and V8 keeps the whole text with two bytes for each. In code esbuild has escaped them: what is left stands in comments. */
 function ascii(text: string): string {
-  return text.replaceAll('©', '(c)').replaceAll(/[“”]/g, '"').replaceAll(/[^\x00-\x7f]/g, '?');
+  return text
+    .replaceAll('©', '(c)')
+    .replaceAll(/[“”]/g, '"')
+    .replaceAll(/[^\x00-\x7f]/g, '?');
 }
 
 if (import.meta.main) {

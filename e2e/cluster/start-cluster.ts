@@ -42,6 +42,8 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
       await stopApiServer();
       await startApiServer();
     },
+    freezeKubelet: (node) => leader.request({ verb: 'signal-kubelet', node, signal: 'SIGSTOP' }),
+    thawKubelet: (node) => leader.request({ verb: 'signal-kubelet', node, signal: 'SIGCONT' }),
     stop: () => (stopped ??= stopCluster(state)),
   };
 }
@@ -78,6 +80,7 @@ async function launch(options: ClusterOptions, detached: boolean): Promise<Launc
     apiServerFlags: options.apiServerFlags ?? [],
     pauseImage: pause?.ref ?? '',
     images: [...(pause ? [pause.archive] : []), ...(options.images ?? [])],
+    ...(options.nodeLostAfterSeconds && { nodeLostAfterSeconds: options.nodeLostAfterSeconds }),
     detached,
   });
   const launched = await startLeader(state, plan, listener);

@@ -13,6 +13,7 @@ import { RefusedError } from './errors.ts';
 import { nextWrite, type NextWrite } from './next-write.ts';
 import type { Renderings } from './renderings.ts';
 import type { StatusSchedule } from './status-schedule.ts';
+import { warningsOf } from './warnings.ts';
 
 export interface Dependencies {
   cluster: Cluster;
@@ -37,7 +38,9 @@ export async function reconcile(key: ObjectKey, dependencies: Dependencies): Pro
   }
 
   const desired = renderings.of(daemon, cluster.child(key)?.restartedAt);
-  const outcome = await carryOut(nextWrite(daemon, desired, cluster.child(key)), cluster);
+  const write = nextWrite(daemon, desired, cluster.child(key));
+  for (const warning of warningsOf(daemon, write)) cluster.recordEvent(daemon, warning);
+  const outcome = await carryOut(write, cluster);
   if (outcome.is === 'written') return { requeueAfterMs: 0 };
 
   const { status, recheckAfterMs } = daemonStatus({
@@ -47,6 +50,7 @@ export async function reconcile(key: ObjectKey, dependencies: Dependencies): Pro
     outcome,
     child: cluster.child(key),
     pods: cluster.pods(key),
+    mountFailures: cluster.mountFailures(key),
     nowMs: now(),
   });
   const heldBackMs = await report(daemon, status, dependencies);

@@ -62,7 +62,7 @@ function isNextStep({ sinceMs, tells, writtenAtMs }: Wait, next: string, nowMs: 
 
 /** Without times, which move on while it is held back. */
 function contentOf({ conditions = [], ...rest }: ClariveDaemonStatus): string {
-  return JSON.stringify([rest, conditions.map(({ lastTransitionTime: _, ...condition }) => condition)]);
+  return JSON.stringify([rest, conditions.map((condition) => ({ ...condition, lastTransitionTime: '' }))]);
 }
 
 function isInBetween({ conditions }: ClariveDaemonStatus): boolean {
