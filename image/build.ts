@@ -59,9 +59,15 @@ async function buildOperatorImage(
     await buildah(
       'build',
       '--quiet',
-      ...['--platform', `linux/${architecture}`, '--pull-never', '--timestamp', seconds],
-      ...['--build-arg', `NODE_IMAGE=${node.ref}`, '--build-arg', `BUILD_IMAGE=${nodeBuild.ref}`],
-      ...['--build-arg', `REVISION=${revision}`, ...npmSettings(), '--tag', operatorRef, '.'],
+      `--platform=linux/${architecture}`,
+      '--pull-never',
+      `--timestamp=${seconds}`,
+      `--build-arg=NODE_IMAGE=${node.ref}`,
+      `--build-arg=BUILD_IMAGE=${nodeBuild.ref}`,
+      `--build-arg=REVISION=${revision}`,
+      `--tag=${operatorRef}`,
+      ...npmSettings(),
+      '.',
     );
     const digestFile = join(scratch, 'digest');
     await rm(archive, { force: true });

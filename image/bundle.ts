@@ -84,7 +84,7 @@ function ascii(text: string): string {
   return text
     .replaceAll('©', '(c)')
     .replaceAll(/[“”]/g, '"')
-    .replaceAll(/[^\x00-\x7f]/g, '?');
+    .replaceAll(/\P{ASCII}/gu, '?');
 }
 
 if (import.meta.main) {
