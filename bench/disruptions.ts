@@ -1,7 +1,7 @@
 /** What is measured when something stops: the operator, its leader, the API server. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { deployments } from '../test/support/resources.ts';
-import { isCountedWrite, tally } from './audit-log.ts';
+import { isCountedWrite, tally } from '../e2e/cluster/index.ts';
 import { daemonNames } from './driver.ts';
 import { type Lab, probe, record, startApiServer, startOperator, type Visit } from './lab.ts';
 import { Observer } from './observer.ts';

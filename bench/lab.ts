@@ -1,8 +1,7 @@
 /** Everything that a measurement works with, and where its figures go. */
 import { join } from 'node:path';
-import type { Cluster } from '../e2e/cluster/index.ts';
+import type { AuditLog, Cluster } from '../e2e/cluster/index.ts';
 import { waitFor } from '../e2e/host/wait-for.ts';
-import type { AuditLog } from './audit-log.ts';
 import type { Driver } from './driver.ts';
 import { Observer } from './observer.ts';
 import { type Operator, type OperatorName, OperatorProcess } from './operators.ts';
