@@ -6,6 +6,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { ClariveDaemon, ClariveDaemonStatus } from '../api/clarive-daemon.ts';
 import { keyOf, type ObjectKey } from '../api/object-key.ts';
 import { desiredDeployment, wantedReplicas, type DaemonDefaults } from '../desired/deployment.ts';
+import { inTermsOfSpec } from '../desired/field-of-spec.ts';
 import { daemonStatus, type WriteOutcome } from '../status/daemon-status.ts';
 import { eventOf } from '../status/event.ts';
 import type { Cluster } from './cluster.ts';
@@ -35,7 +36,8 @@ export async function reconcile(key: ObjectKey, dependencies: Dependencies): Pro
   }
 
   const desired = desiredDeployment(daemon, defaults, cluster.child(key)?.restartedAt);
-  const outcome = await carryOut(nextWrite(daemon, desired, cluster.child(key)), cluster);
+  const write = nextWrite(daemon, desired, cluster.child(key));
+  const outcome = await carryOut(write, daemon, cluster);
 
   const { status, recheckAfterMs } = daemonStatus({
     daemon,
@@ -54,7 +56,7 @@ export async function reconcile(key: ObjectKey, dependencies: Dependencies): Pro
 /** A refusal may end without any news of it here: a quota is raised, a policy is corrected. */
 const refusedRetryMs = 30_000;
 
-async function carryOut(write: NextWrite, cluster: Cluster): Promise<WriteOutcome> {
+async function carryOut(write: NextWrite, daemon: ClariveDaemon, cluster: Cluster): Promise<WriteOutcome> {
   try {
     switch (write.do) {
       case 'create':
@@ -76,8 +78,10 @@ async function carryOut(write: NextWrite, cluster: Cluster): Promise<WriteOutcom
         return { is: 'refused', reason: 'Conflict', message: write.message };
     }
   } catch (error) {
-    if (error instanceof RefusedError) return { is: 'refused', reason: error.reason, message: error.message };
-    return { is: 'failed', error: error as Error };
+    if (!(error instanceof RefusedError)) return { is: 'failed', error: error as Error };
+    const { reason, message } = error;
+    if (!('desired' in write)) return { is: 'refused', reason, message };
+    return { is: 'refused', reason, message: inTermsOfSpec(message, daemon, write.desired.deployment) };
   }
 }
 
