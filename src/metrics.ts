@@ -151,10 +151,8 @@ export class Metrics implements ControllerObserver {
   }
 
   onReconcile(outcome: Outcome, seconds: number): void {
-    const hasFailed = outcome === 'error' || outcome === 'terminal_error';
-    this.#reconciles.inc({ ...controller, result: hasFailed ? 'error' : outcome });
-    if (hasFailed) this.#reconcileErrors.inc(controller);
-    if (outcome === 'terminal_error') this.#terminalErrors.inc(controller);
+    this.#reconciles.inc({ ...controller, result: outcome });
+    if (outcome === 'error') this.#reconcileErrors.inc(controller);
     this.#reconcileTime.observe(controller, seconds);
   }
 

@@ -7,11 +7,11 @@ import type { KubernetesObject } from '@kubernetes/client-node';
 import type { Logger } from 'pino';
 import { apiVersion, group, kind, plural, version, type ClariveDaemon } from './api/clarive-daemon.ts';
 import { fieldManager, managedByLabel } from './api/labels.ts';
-import { keyOf, splitKey, type ObjectKey } from './api/object-key.ts';
+import { keyOf, splitKey } from './api/object-key.ts';
 import type { Config } from './config.ts';
 import type { Clock } from './controller/clock.ts';
 import { carries } from './desired/compare.ts';
-import { desiredDeployment } from './desired/deployment.ts';
+import { Renderings } from './reconcile/renderings.ts';
 import { ApiError } from './kube/api-error.ts';
 import { Credentials } from './kube/credentials.ts';
 import type { StoredDaemon } from './kube/kube-cluster.ts';
@@ -76,6 +76,7 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
   readonly #children = new Store<ObservedDeployment>(this.#announce('deployments', 'apps/v1', 'Deployment'));
   readonly #pods = new Store<ObservedPod>(this.#announce('pods', 'v1', 'Pod'), ({ daemon }) => daemon);
   readonly #leases = new Store<ObservedLease>(this.#announce('leases', 'coordination.k8s.io/v1', 'Lease'));
+  readonly #renderings: Renderings;
   readonly #listeners = new Map<string, OnEvent>();
   readonly #watches: Watch[] = [];
   readonly #stopping = new AbortController();
@@ -90,6 +91,7 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
     const server = this.kubeConfig.getCurrentCluster()?.server;
     if (!server) throw new Error(noCluster(config.context));
     this.#options = options;
+    this.#renderings = new Renderings(config.defaults);
     const credentials = new Credentials(this.kubeConfig, () => clock.monotonic());
     const onResponse = metrics.requestObserver(new URL(server).host);
     this.#transport = new Transport({ credentials, userAgent, onResponse });
@@ -149,8 +151,13 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
   /** Daemons come before their children, because a child is compared with its daemon when it is seen. */
   protected override async init(): Promise<void> {
     const { namespaces, leaderElection } = this.#options.config;
-    const enqueue = async ({ meta }: ResourceEvent) => this.#enqueue(`${meta.namespace ?? ''}/${meta.name}`);
-    const enqueueDaemon = async ({ object }: ResourceEvent) => this.#enqueue((object as ObservedPod).daemon);
+    const onDaemon = async ({ type, object }: ResourceEvent) => {
+      const { key, daemon } = object as unknown as StoredDaemon;
+      this.#term?.onDaemon(key, type === dotI.ResourceEventType.Deleted ? undefined : daemon);
+    };
+    const onChild = async ({ object }: ResourceEvent) =>
+      this.#term?.onChild((object as unknown as ObservedDeployment).key);
+    const onPod = async ({ object }: ResourceEvent) => this.#term?.onChild((object as ObservedPod).daemon);
     const observeLeases = async ({ type, object }: ResourceEvent) =>
       this.#elector?.observe(type === dotI.ResourceEventType.Deleted ? undefined : (object as ObservedLease));
     const everywhere = async (apiGroup: string, apiVersion_: string, resource: string, onEvent: OnEvent) => {
@@ -160,12 +167,12 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
       );
     };
 
-    const pods = everywhere('', 'v1', 'pods', enqueueDaemon);
+    const pods = everywhere('', 'v1', 'pods', onPod);
     const leases = leaderElection
       ? this.watchResource('coordination.k8s.io', 'v1', 'leases', observeLeases, leaderElection.namespace)
       : undefined;
-    await everywhere(group, version, plural, enqueue);
-    await everywhere('apps', 'v1', 'deployments', enqueue);
+    await everywhere(group, version, plural, onDaemon);
+    await everywhere('apps', 'v1', 'deployments', onChild);
     await Promise.all([pods, leases]);
   }
 
@@ -176,10 +183,17 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
       daemons: this.#daemons,
       children: this.#children,
       pods: this.#pods,
-      observeDaemon,
+      observeDaemon: (object: RawObject) => this.#observeDaemon(object),
       observeChild: (object: RawObject) => this.#observeChild(object),
     };
-    const term = new Term({ ...this.#options, view, lost, leads: () => this.#elector?.leads ?? true });
+    const renderings = this.#renderings;
+    const term = new Term({
+      ...this.#options,
+      view,
+      renderings,
+      lost,
+      leads: () => this.#elector?.leads ?? true,
+    });
     this.#term = term;
     term.start();
     await aborted(AbortSignal.any([lost, this.#stopping.signal]));
@@ -228,7 +242,7 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
           ...watch,
           ...(this.#options.config.selector && { labelSelector: this.#options.config.selector }),
           store: this.#daemons,
-          project: observeDaemon,
+          project: (object) => this.#observeDaemon(object),
         });
       case 'deployments':
         return new Reflector({
@@ -278,14 +292,24 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
     };
   }
 
-  /** A standby enqueues nothing: who begins to lead visits everything. */
-  #enqueue(key: ObjectKey): void {
-    this.#term?.queue.add(key);
+  /**
+   * The daemon as its user wrote it, and its status; without what only the API server's bookkeeping needs. A spec that is known already
+   * is kept once.
+   */
+  #observeDaemon(object: RawObject): StoredDaemon {
+    const { managedFields: _, ...metadata } = object.metadata;
+    const daemon = { ...object, metadata } as unknown as ClariveDaemon;
+    const key = keyOf(object);
+    const known = this.#daemons.get(key)?.daemon;
+    const { uid, generation } = daemon.metadata;
+    if (known && known.metadata.uid === uid && known.metadata.generation === generation)
+      daemon.spec = known.spec;
+    return { key, uid: metadata.uid, resourceVersion: metadata.resourceVersion, daemon };
   }
 
   #observeChild(object: RawObject): ObservedDeployment {
     const daemon = this.#daemons.get(keyOf(object))?.daemon;
-    const desired = daemon && desiredDeployment(daemon, this.#options.config.defaults);
+    const desired = daemon && this.#renderings.of(daemon);
     const carried = desired && 'digest' in desired && carries(object, desired.deployment);
     return observeDeployment(object, carried ? desired.digest : undefined);
   }
@@ -355,11 +379,4 @@ function collectionPath(
 ): string {
   const root = group_ === '' ? `/api/${version_}` : `/apis/${group_}/${version_}`;
   return namespace ? `${root}/namespaces/${namespace}/${plural_}` : `${root}/${plural_}`;
-}
-
-/** The daemon as its user wrote it, and its status; without what only the API server's bookkeeping needs. */
-function observeDaemon(object: RawObject): StoredDaemon {
-  const { managedFields: _, ...metadata } = object.metadata;
-  const daemon = { ...object, metadata } as unknown as ClariveDaemon;
-  return { key: keyOf(object), uid: metadata.uid, resourceVersion: metadata.resourceVersion, daemon };
 }

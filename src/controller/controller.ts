@@ -12,8 +12,8 @@ export interface Result {
   requeueAfterMs?: number;
 }
 
-/** As in the label `result` of controller-runtime; a terminal error is counted as error too, and once more apart. */
-export type Outcome = 'success' | 'requeue_after' | 'error' | 'terminal_error';
+/** As in the label `result` of controller-runtime. */
+export type Outcome = 'success' | 'requeue_after' | 'error';
 
 /** Told of what happens, for the metrics that controller-runtime calls `controller_runtime_*` and `workqueue_*`. */
 export interface ControllerObserver extends QueueObserver {
@@ -27,14 +27,14 @@ export interface ControllerOptions<Key extends string> {
    * twice at once for one key. The signal fires when the controller can't wait any longer.
    */
   reconcile: (key: Key, signal: AbortSignal) => Promise<Result>;
-  /** Whether trying again is useless until something changes; by default every failure is tried again. */
-  isTerminal?: (error: unknown) => boolean;
   /** How long the error itself asks to wait, if it does. */
   retryAfterMs?: (error: unknown) => number | undefined;
   logger: Logger;
   clock: Clock;
   /** From 0 up to, but not including, 1. */
   random: () => number;
+  /** By how much keys that come later may overtake what a result asks for; not at all by default. */
+  patienceMs?: number;
   /** How many reconciles run at once: 16 by default, because they mostly wait for the API server. */
   workers?: number;
   observer?: ControllerObserver;
@@ -99,17 +99,13 @@ export class Controller<Key extends string> {
   #onResult({ key, priority }: WorkItem<Key>, { requeueAfterMs }: Result): Outcome {
     this.queue.forget(key);
     if (requeueAfterMs === undefined) return 'success';
-    this.queue.add(key, { priority, afterMs: requeueAfterMs });
+    const { patienceMs = 0 } = this.#options;
+    this.queue.add(key, { priority, afterMs: requeueAfterMs, patienceMs });
     return 'requeue_after';
   }
 
   #onError({ key, priority }: WorkItem<Key>, error: unknown): Outcome {
-    const { isTerminal, logger, retryAfterMs } = this.#options;
-    if (isTerminal?.(error)) {
-      this.queue.forget(key);
-      logger.error({ key, err: error }, 'Reconcile failed, waiting for a change');
-      return 'terminal_error';
-    }
+    const { logger, retryAfterMs } = this.#options;
     const atLeastMs = retryAfterMs?.(error) ?? 0;
     const retryInMs = this.queue.addRateLimited(key, { priority, atLeastMs });
     // What was cut off by the deadline of a stop did not fail.

@@ -14,6 +14,11 @@ export interface AddOptions {
   priority?: number;
   /** Not before this time has passed; at once by default. A key that is added again keeps the earlier time. */
   afterMs?: number;
+  /**
+   * By how much it may be overtaken by keys of the same priority that come later; not at all by default. A key that is added again
+   * keeps the least.
+   */
+  patienceMs?: number;
 }
 
 /** A key that was handed out: `done(key)` must follow. */
@@ -46,6 +51,7 @@ interface Entry<Key> extends HeapItem {
   priority: number;
   /** On the monotonic clock. */
   dueAtMs: number;
+  patienceMs: number;
   /** First in, first out among equals. */
   order: number;
   /** Where the entry is; none while a worker has the key. */
@@ -61,7 +67,7 @@ export class WorkQueue<Key extends string> {
 
   readonly #entries = new Map<Key, Entry<Key>>();
   readonly #ready = new Heap<Entry<Key>>(
-    (a, b) => a.priority > b.priority || (a.priority === b.priority && a.order < b.order),
+    (a, b) => a.priority > b.priority || (a.priority === b.priority && goesBefore(a, b)),
   );
   readonly #delayed = new Heap<Entry<Key>>(
     (a, b) => a.dueAtMs < b.dueAtMs || (a.dueAtMs === b.dueAtMs && a.order < b.order),
@@ -69,6 +75,8 @@ export class WorkQueue<Key extends string> {
   /** Keys that workers have, and since when. */
   readonly #processing = new Map<Key, number>();
   readonly #failures = new Map<Key, number>();
+  /** Until when a failed key must not be handed out, whatever news of it comes: what failed asked for it. */
+  readonly #notBeforeMs = new Map<Key, number>();
   readonly #waiters: Waiter<Key>[] = [];
 
   #nextOrder = 0;
@@ -83,26 +91,27 @@ export class WorkQueue<Key extends string> {
   }
 
   /** Adds a key, or brings forward the entry that it has. Without effect after `shutDown`. */
-  add(key: Key, { priority = 0, afterMs = 0 }: AddOptions = {}): void {
+  add(key: Key, { priority = 0, afterMs = 0, patienceMs = 0 }: AddOptions = {}): void {
     if (this.#isShutDown) return;
     if (afterMs > 0) this.#observer?.onRetry();
 
     const dueAtMs = this.#clock.monotonic() + afterMs;
     const entry = this.#entries.get(key);
-    if (!entry) return this.#insert(key, priority, dueAtMs);
+    if (!entry) return this.#insert({ key, priority, dueAtMs, patienceMs, order: 0, heapIndex: 0 });
 
     const isRaised = priority > entry.priority;
-    const isSooner = dueAtMs < entry.dueAtMs;
+    const isSooner = dueAtMs < entry.dueAtMs || dueAtMs + patienceMs < entry.dueAtMs + entry.patienceMs;
     if (!isRaised && !isSooner) return;
     entry.heap?.remove(entry);
     entry.priority = Math.max(priority, entry.priority);
     entry.dueAtMs = Math.min(dueAtMs, entry.dueAtMs);
+    entry.patienceMs = Math.min(patienceMs, entry.patienceMs);
     this.#place(entry);
   }
 
   /**
-   * Adds a key that failed, after a delay that grows with every failure since `forget` and is not shorter than
-   * `atLeastMs`. Returns the delay in milliseconds.
+   * Adds a key that failed, after a delay that grows with every failure since `forget`. News may bring it forward, but not
+   * to before `atLeastMs` have passed. Returns the delay in milliseconds.
    */
   addRateLimited(
     key: Key,
@@ -110,6 +119,7 @@ export class WorkQueue<Key extends string> {
   ): number {
     const failures = (this.#failures.get(key) ?? 0) + 1;
     this.#failures.set(key, failures);
+    if (atLeastMs > 0) this.#notBeforeMs.set(key, this.#clock.monotonic() + atLeastMs);
     const afterMs = Math.max(backoffMs(failures, this.#random()), atLeastMs);
     this.add(key, { ...(priority !== undefined && { priority }), afterMs });
     return afterMs;
@@ -118,6 +128,7 @@ export class WorkQueue<Key extends string> {
   /** Brings forward every key that waits after a failure: what made them fail is over. */
   retryFailed(): void {
     for (const key of this.#failures.keys()) {
+      this.#notBeforeMs.delete(key);
       if (this.#entries.has(key)) this.add(key);
     }
   }
@@ -125,6 +136,7 @@ export class WorkQueue<Key extends string> {
   /** Ends the count of a key's failures. */
   forget(key: Key): void {
     this.#failures.delete(key);
+    this.#notBeforeMs.delete(key);
   }
 
   /** The next key, as soon as there is one; undefined once the queue is shut down. */
@@ -169,14 +181,14 @@ export class WorkQueue<Key extends string> {
     return Array.from(this.#processing.values(), (sinceMs) => (nowMs - sinceMs) / 1000);
   }
 
-  #insert(key: Key, priority: number, dueAtMs: number): void {
-    const entry: Entry<Key> = { key, priority, dueAtMs, order: 0, heapIndex: 0 };
-    this.#entries.set(key, entry);
+  #insert(entry: Entry<Key>): void {
+    this.#entries.set(entry.key, entry);
     this.#place(entry);
   }
 
   #place(entry: Entry<Key>): void {
     entry.order = this.#nextOrder++;
+    entry.dueAtMs = Math.max(entry.dueAtMs, this.#notBeforeMs.get(entry.key) ?? 0);
     if (this.#processing.has(entry.key)) return;
     if (entry.dueAtMs > this.#clock.monotonic()) {
       entry.heap = this.#delayed;
@@ -236,4 +248,13 @@ export class WorkQueue<Key extends string> {
     this.#observer?.onGet((nowMs - entry.dueAtMs) / 1000);
     return { key: entry.key, priority: entry.priority };
   }
+}
+
+/** Who has waited longest beyond its patience goes first. */
+function goesBefore(
+  a: { dueAtMs: number; patienceMs: number; order: number },
+  b: { dueAtMs: number; patienceMs: number; order: number },
+): boolean {
+  const byMs = a.dueAtMs + a.patienceMs - b.dueAtMs - b.patienceMs;
+  return byMs < 0 || (byMs === 0 && a.order < b.order);
 }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import {
   plural,
   group,
@@ -48,6 +49,8 @@ const strict = { fieldManager, fieldValidation: 'Strict' };
 /** The story's cluster on a real API server: reads come from the watches' stores, writes go through the transport. */
 export class KubeCluster implements Cluster {
   readonly #options: KubeClusterOptions;
+  /** The daemons as they will be once the status writes under way are done. */
+  readonly #awaited = new Map<ObjectKey, ClariveDaemon>();
 
   constructor(options: KubeClusterOptions) {
     this.#options = options;
@@ -107,15 +110,34 @@ export class KubeCluster implements Cluster {
 
   async writeStatus(daemon: ClariveDaemon, status: ClariveDaemonStatus): Promise<void> {
     const { namespace = '', name, uid } = daemon.metadata;
+    const key = keyOf(daemon);
     const path = `/apis/${group}/${version}/namespaces/${namespace}/${plural}/${name}/status`;
     const body = { metadata: { uid }, status: mergePatch(daemon.status ?? {}, status) };
     const query = { fieldManager };
+    this.#awaited.set(key, { ...daemon, status });
     try {
       const answer = await this.#request({ method: 'PATCH', path, body, query, contentType: mergePatchType });
       this.#options.daemons.upsert(this.#options.observeDaemon(answer));
     } catch (error) {
       if (!isNotFound(error)) throw error; // a daemon deleted meanwhile needs no status
+    } finally {
+      this.#awaited.delete(key);
     }
+  }
+
+  /** Whether the daemon shows no more than the status write under way for it: nothing that a visit would have to look at. */
+  isAwaited(daemon: ClariveDaemon): boolean {
+    const awaited = this.#awaited.get(keyOf(daemon));
+    if (!awaited) return false;
+    const { generation, uid, deletionTimestamp } = awaited.metadata;
+    const { metadata, status } = daemon;
+    return (
+      metadata.uid === uid &&
+      metadata.generation === generation &&
+      deletionTimestamp === undefined &&
+      metadata.deletionTimestamp === undefined &&
+      isDeepStrictEqual(status, awaited.status)
+    );
   }
 
   recordEvent(daemon: ClariveDaemon, event: DaemonEvent): void {

@@ -195,14 +195,16 @@ export class Reflector<T extends Stored> {
     }
   }
 
-  #take(event: WatchEvent, collected: Map<string, T> | undefined): void {
-    const item = this.#project(event.object);
+  #take({ type, object }: WatchEvent, collected: Map<string, T> | undefined): void {
+    const { store } = this.#options;
+    const isOld = !collected && type !== 'DELETED' && store.hasSeen(keyOf(object), object.metadata);
+    const item = isOld ? undefined : this.#project(object); // what the answer to a write has shown already is not worth the work
     if (!item) return;
     if (collected) {
-      if (event.type === 'DELETED') collected.delete(item.key);
+      if (type === 'DELETED') collected.delete(item.key);
       else collected.set(item.key, item);
-    } else if (event.type === 'DELETED') this.#options.store.remove(item);
-    else this.#options.store.upsert(item);
+    } else if (type === 'DELETED') store.remove(item);
+    else store.upsert(item);
   }
 
   /** What the store shall keep of the object; if that can't be told, what it has kept of it so far. */

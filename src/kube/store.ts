@@ -60,6 +60,12 @@ export class Store<T extends Stored> {
     return [...(this.#index.get(value)?.values() ?? [])];
   }
 
+  /** Whether this version of the object, or a later one, is stored: taking it in would change nothing. */
+  hasSeen(key: ObjectKey, { uid, resourceVersion }: { uid: string; resourceVersion: string }): boolean {
+    const stored = this.#items.get(key);
+    return stored?.uid === uid && !isNewer(resourceVersion, stored.resourceVersion);
+  }
+
   /**
    * Takes in an object as a watch or the answer to a write has shown it. Older news than what is stored is dropped: the
    * answer to a write may overtake the watch, and the watch the answer. (Resource versions of one kind are comparable integers,

@@ -5,19 +5,20 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ClariveDaemon, ClariveDaemonStatus } from '../api/clarive-daemon.ts';
 import { keyOf, type ObjectKey } from '../api/object-key.ts';
-import { desiredDeployment, wantedReplicas, type DaemonDefaults } from '../desired/deployment.ts';
+import { wantedReplicas } from '../desired/deployment.ts';
 import { inTermsOfSpec } from '../desired/field-of-spec.ts';
 import { daemonStatus, type WriteOutcome } from '../status/daemon-status.ts';
 import { eventOf } from '../status/event.ts';
 import type { Cluster } from './cluster.ts';
 import { RefusedError } from './errors.ts';
 import { nextWrite, type NextWrite } from './next-write.ts';
+import type { Renderings } from './renderings.ts';
 import type { StatusSchedule } from './status-schedule.ts';
 
 export interface Dependencies {
   cluster: Cluster;
   statusSchedule: StatusSchedule;
-  defaults: DaemonDefaults;
+  renderings: Renderings;
   /** Wall clock, in milliseconds since 1970. */
   now: () => number;
 }
@@ -28,16 +29,17 @@ export interface Visit {
 }
 
 export async function reconcile(key: ObjectKey, dependencies: Dependencies): Promise<Visit> {
-  const { cluster, statusSchedule, defaults, now } = dependencies;
+  const { cluster, statusSchedule, renderings, now } = dependencies;
   const daemon = cluster.daemon(key);
   if (!daemon) {
     statusSchedule.settled(key);
+    renderings.forget(key);
     return {}; // the garbage collector removes the child
   }
 
-  const desired = desiredDeployment(daemon, defaults, cluster.child(key)?.restartedAt);
-  const write = nextWrite(daemon, desired, cluster.child(key));
-  const outcome = await carryOut(write, daemon, cluster);
+  const desired = renderings.of(daemon, cluster.child(key)?.restartedAt);
+  const outcome = await carryOut(nextWrite(daemon, desired, cluster.child(key)), daemon, cluster);
+  if (outcome.is === 'written') return { requeueAfterMs: 0 };
 
   const { status, recheckAfterMs } = daemonStatus({
     daemon,
@@ -56,18 +58,25 @@ export async function reconcile(key: ObjectKey, dependencies: Dependencies): Pro
 /** A refusal may end without any news of it here: a quota is raised, a policy is corrected. */
 const refusedRetryMs = 30_000;
 
-async function carryOut(write: NextWrite, daemon: ClariveDaemon, cluster: Cluster): Promise<WriteOutcome> {
+/** Before a status is due, the child as it was written shows what comes of it. */
+type Written = { is: 'written' };
+
+async function carryOut(
+  write: NextWrite,
+  daemon: ClariveDaemon,
+  cluster: Cluster,
+): Promise<WriteOutcome | Written> {
   try {
     switch (write.do) {
       case 'create':
         await cluster.createChild(write.desired);
-        return { is: 'settled' };
+        return { is: 'written' };
       case 'apply':
         await cluster.applyChild(write.child, write.desired);
-        return { is: 'settled' };
+        return { is: 'written' };
       case 'scale':
         await cluster.scaleChild(write.child, write.replicas);
-        return { is: 'settled' };
+        return { is: 'written' };
       case 'nothing':
         return { is: 'settled' };
       case 'leave':
@@ -79,9 +88,9 @@ async function carryOut(write: NextWrite, daemon: ClariveDaemon, cluster: Cluste
     }
   } catch (error) {
     if (!(error instanceof RefusedError)) return { is: 'failed', error: error as Error };
-    const { reason, message } = error;
-    if (!('desired' in write)) return { is: 'refused', reason, message };
-    return { is: 'refused', reason, message: inTermsOfSpec(message, daemon, write.desired.deployment) };
+    const { reason, message: said } = error;
+    const message = 'desired' in write ? inTermsOfSpec(said, daemon, write.desired.deployment) : said;
+    return { is: 'refused', reason, message };
   }
 }
 

@@ -10,8 +10,6 @@ import {
 import { backlogPriority } from '../../src/controller/work-queue.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
-class HopelessError extends Error {}
-
 type Reconcile = ControllerOptions<string>['reconcile'];
 
 /** A controller without jitter, the visits that it made (with the time in ms), and what it logged and counted. */
@@ -28,7 +26,6 @@ function aController({
       visits.push(`${key} at ${clock.monotonic()}`);
       return await reconcile(key, signal);
     },
-    isTerminal: (error) => error instanceof HopelessError,
     logger: pino({ base: null, timestamp: false }, { write: (line) => lines.push(JSON.parse(line)) }),
     clock,
     random: () => 0,
@@ -138,24 +135,6 @@ test('tries a failed key of the backlog again with the priority of the backlog',
   controller.enqueue('change');
   await clock.advance(50);
   assert.deepEqual(visits, ['backlog at 0', 'long at 0', 'change at 100', 'backlog at 100']);
-});
-
-test('does not try again after a terminal error until something changes', async () => {
-  const { controller, clock, visits, lines, outcomes } = aController({
-    reconcile: () => Promise.reject(new HopelessError('Unknown image')),
-  });
-  controller.start();
-  controller.enqueue('a');
-  await clock.advance(3_600_000);
-  assert.deepEqual(visits, ['a at 0']);
-  assert.deepEqual(outcomes, ['terminal_error after 0 s']);
-  assert.deepEqual(
-    lines.map(({ level, msg, key }) => [level, msg, key]),
-    [[50, 'Reconcile failed, waiting for a change', 'a']],
-  );
-  controller.enqueue('a');
-  await clock.settle();
-  assert.deepEqual(visits, ['a at 0', 'a at 3600000']);
 });
 
 test('treats a throw before the first await like any other error', async () => {

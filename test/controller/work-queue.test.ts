@@ -278,6 +278,61 @@ test('waits at least as long as a failure asks', () => {
   assert.equal(queue.addRateLimited('a'), 10);
 });
 
+test('lets news of a failed key wait as long as the failure asks, but not longer than its back-off', async () => {
+  const { queue, clock, given, drain } = aQueue();
+  queue.addRateLimited('asked', { atLeastMs: 1000 });
+  queue.addRateLimited('failed');
+  queue.add('asked');
+  queue.add('failed');
+  assert.deepEqual(await drain(), ['failed']);
+  await clock.advance(999);
+  assert.deepEqual(given, ['failed']);
+  await clock.advance(1);
+  assert.deepEqual(given, ['failed', 'asked']);
+});
+
+test('lets news that came while a worker had the key wait as well', async () => {
+  const { queue, clock, given, take } = aQueue();
+  queue.add('a');
+  take();
+  await clock.settle();
+  queue.add('a');
+  queue.addRateLimited('a', { atLeastMs: 1000 });
+  queue.done('a');
+  take();
+  await clock.advance(999);
+  assert.deepEqual(given, ['a']);
+  await clock.advance(1);
+  assert.deepEqual(given, ['a', 'a']);
+});
+
+test('has no reason to wait once a failed key is forgotten', async () => {
+  const { queue, drain } = aQueue();
+  queue.addRateLimited('a', { atLeastMs: 1000 });
+  queue.forget('a');
+  queue.add('a');
+  assert.deepEqual(await drain(), ['a']);
+});
+
+test('lets a key with patience be overtaken by those that come within it, and by no others', async () => {
+  const { queue, clock, drain } = aQueue();
+  queue.add('patient', { patienceMs: 250 });
+  await clock.advance(249);
+  queue.add('urgent');
+  await clock.advance(2);
+  queue.add('late');
+  assert.deepEqual(await drain(), ['urgent', 'patient', 'late']);
+});
+
+test('takes the least of two patiences', async () => {
+  const { queue, drain } = aQueue();
+  queue.add('a', { patienceMs: 250 });
+  queue.add('b', { patienceMs: 100 });
+  queue.add('a', { patienceMs: 50 });
+  queue.add('a', { patienceMs: 500 });
+  assert.deepEqual(await drain(), ['a', 'b']);
+});
+
 test('brings forward what failed, and nothing else, when asked to retry', async () => {
   const { queue, drain } = aQueue();
   queue.addRateLimited('failed', { atLeastMs: 60_000 });

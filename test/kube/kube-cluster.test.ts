@@ -96,6 +96,27 @@ test('nothing is sent by a process that no longer leads, though its timers have 
   assert.deepEqual(requests, []);
 });
 
+test('of a status write under way, only what shows just that is awaited', async () => {
+  const status: ClariveDaemonStatus = { replicas: 0 };
+  const answer = { ...daemon, status } as unknown as RawObject;
+  const { cluster } = aCluster(answer);
+  const written = { ...daemon, status };
+  assert.equal(cluster.isAwaited(written), false);
+  const writing = cluster.writeStatus(daemon, status);
+  assert.equal(cluster.isAwaited(written), true);
+  const { metadata } = written;
+  const others: Record<string, typeof written> = {
+    'another status': { ...written, status: { replicas: 1 } },
+    'an edited spec': { ...written, metadata: { ...metadata, generation: 99 } },
+    'another incarnation': { ...written, metadata: { ...metadata, uid: 'another' } },
+    'the begin of its deletion': { ...written, metadata: { ...metadata, deletionTimestamp: 'now' } },
+    'another daemon': { ...written, metadata: { ...metadata, name: 'email' } },
+  };
+  for (const [what, other] of Object.entries(others)) assert.equal(cluster.isAwaited(other), false, what);
+  await writing;
+  assert.equal(cluster.isAwaited(written), false);
+});
+
 test('the status of a daemon that was deleted meanwhile is no failure', async () => {
   const { cluster } = aCluster(refusal(404, 'NotFound'));
   const metadata = { name: 'purge', namespace: 'clarive', uid: 'daemon-1' };

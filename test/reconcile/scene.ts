@@ -1,6 +1,7 @@
 import type { ClariveDaemon } from '../../src/api/clarive-daemon.ts';
 import type { ObjectKey } from '../../src/api/object-key.ts';
 import { reconcile, type Visit } from '../../src/reconcile/reconcile.ts';
+import { Renderings } from '../../src/reconcile/renderings.ts';
 import { StatusSchedule } from '../../src/reconcile/status-schedule.ts';
 import { messageOf, verdict } from '../status/look.ts';
 import { at, startMs } from '../status/observed-builders.ts';
@@ -11,15 +12,21 @@ export class Scene {
   readonly cluster = new FakeCluster();
   nowMs = startMs;
   #schedule = new StatusSchedule(() => this.nowMs);
+  #renderings = new Renderings(defaults);
 
   constructor() {
     this.cluster.now = () => at(Math.floor((this.nowMs - startMs) / 1000));
   }
 
-  /** One visit, as the queue would have it made. */
-  visit(key: ObjectKey): Promise<Visit> {
-    const { cluster } = this;
-    return reconcile(key, { cluster, statusSchedule: this.#schedule, defaults, now: () => this.nowMs });
+  /** One visit, as the queue would have it made, with those that it asks for at once. */
+  async visit(key: ObjectKey): Promise<Visit> {
+    const next = await reconcile(key, {
+      cluster: this.cluster,
+      statusSchedule: this.#schedule,
+      renderings: this.#renderings,
+      now: () => this.nowMs,
+    });
+    return next.requeueAfterMs === 0 ? this.visit(key) : next;
   }
 
   /** Visits until nothing is held back, and returns what was written. */
@@ -79,6 +86,7 @@ export class Scene {
   /** A new process of the operator: it remembers nothing. */
   restartOperator(): void {
     this.#schedule = new StatusSchedule(() => this.nowMs);
+    this.#renderings = new Renderings(defaults);
   }
 
   verdict(key: ObjectKey): string {

@@ -1,0 +1,108 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { ClariveDaemon, ClariveDaemonSpec } from '../api/clarive-daemon.ts';
+import type { Deployment } from '../api/kubernetes.ts';
+import { keyOf, type ObjectKey } from '../api/object-key.ts';
+import {
+  desiredDeployment,
+  wantedReplicas,
+  type DaemonDefaults,
+  type Desired,
+} from '../desired/deployment.ts';
+import { keepRestart } from '../desired/restart.ts';
+
+/** Enough for the daemons that are being worked on. */
+const mostDeployments = 512;
+
+interface Known {
+  uid: string | undefined;
+  generation: number | undefined;
+  spec: ClariveDaemonSpec;
+  /** All of `Desired` that is small. */
+  summary: { invalid: string } | { image: string; digest: string };
+}
+
+/**
+ * Knows for each daemon what should exist for it, without making it anew: of a daemon at rest only the digest, of those that are
+ * being worked on the whole Deployment. Start and stop change neither.
+ */
+export class Renderings {
+  readonly #defaults: DaemonDefaults;
+  readonly #known = new Map<ObjectKey, Known>();
+  /** By digest and daemon; the least recently used first. */
+  readonly #deployments = new Map<string, Deployment>();
+
+  constructor(defaults: DaemonDefaults) {
+    this.#defaults = defaults;
+  }
+
+  /**
+   * As `desiredDeployment`. `childRestartedAt` is the child's own annotation, as `kubectl rollout restart` may have set it:
+   * the later of it and the daemon's is kept.
+   */
+  of(daemon: ClariveDaemon, childRestartedAt?: string): Desired {
+    const { summary } = this.#know(daemon);
+    if ('invalid' in summary) return summary;
+    const deploymentOf = () => this.#deployment(daemon, summary.digest);
+    return {
+      ...summary,
+      get deployment() {
+        const { spec, ...rest } = deploymentOf();
+        const template = keepRestart(spec.template, childRestartedAt);
+        return { ...rest, spec: { ...spec, replicas: wantedReplicas(daemon), template } };
+      },
+    };
+  }
+
+  /** To be told of a daemon that is gone. */
+  forget(key: ObjectKey): void {
+    this.#known.delete(key);
+  }
+
+  #know(daemon: ClariveDaemon): Known {
+    const { spec, metadata } = daemon;
+    const { uid, generation } = metadata;
+    const key = keyOf(daemon);
+    const known = this.#known.get(key);
+    const before = known?.uid === uid ? known : undefined;
+    if (before && before.generation === generation) return before;
+    const summary = before && isSameButReplicas(before.spec, spec) ? before.summary : this.#render(daemon);
+    const after = { uid, generation, spec, summary };
+    this.#known.set(key, after);
+    return after;
+  }
+
+  #render(daemon: ClariveDaemon): Known['summary'] {
+    const desired = desiredDeployment(daemon, this.#defaults);
+    if ('invalid' in desired) return desired;
+    const { deployment, image, digest } = desired;
+    this.#remember(nameOf(daemon, digest), deployment);
+    return { image, digest };
+  }
+
+  #deployment(daemon: ClariveDaemon, digest: string): Deployment {
+    const name = nameOf(daemon, digest);
+    const known = this.#deployments.get(name);
+    if (known) return known;
+    const desired = desiredDeployment(daemon, this.#defaults);
+    if ('invalid' in desired) throw new Error(desired.invalid);
+    return this.#remember(name, desired.deployment);
+  }
+
+  #remember(name: string, deployment: Deployment): Deployment {
+    this.#deployments.set(name, deployment);
+    if (this.#deployments.size <= mostDeployments) return deployment;
+    for (const oldest of this.#deployments.keys()) {
+      this.#deployments.delete(oldest);
+      break;
+    }
+    return deployment;
+  }
+}
+
+function nameOf(daemon: ClariveDaemon, digest: string): string {
+  return `${daemon.metadata.uid} ${digest}`;
+}
+
+function isSameButReplicas(a: ClariveDaemonSpec, b: ClariveDaemonSpec): boolean {
+  return isDeepStrictEqual({ ...a, replicas: 0 }, { ...b, replicas: 0 });
+}
