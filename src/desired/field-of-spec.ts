@@ -23,8 +23,8 @@ const templateField = /\bspec\.template(?:\.\w+|\[[^\]]*\])+/g;
 const fieldsOfSpec = new Set(['.image', '.env', '.envFrom']);
 
 function fieldOfSpec(field: string, spec: ClariveDaemonSpec, template: PodTemplate): string | undefined {
-  const steps = (field.match(/\.\w+|\[[^\]]*\]/g) ?? []).slice(1);
-  const [first = '', second, index = '', fourth = ''] = steps;
+  const steps = [...field.matchAll(/\.\w+|\[[^\]]*\]/g)].map(([step]) => step).slice(1);
+  const [first, second, index = '', fourth = ''] = steps;
   // Kubernetes leaves out one step here.
   if (first === '.labels' || first === '.annotations') return `spec.template.metadata${steps.join('')}`;
 
