@@ -13,6 +13,7 @@ import { canonicalService } from '../presets/presets.ts';
 import { countCrashes, recycleMs, stableRunMs } from './crashes.ts';
 import { judge, type Judgement, type WriteOutcome } from './judge.ts';
 import type { ObservedContainer, ObservedDeployment, ObservedPod } from './observed.ts';
+import { rejectionOf } from './rejections.ts';
 import { clean } from './words.ts';
 
 export type { WriteOutcome };
@@ -44,7 +45,9 @@ export function daemonStatus(observation: Observation): StatusReport {
   const { daemon, desired, wanted, outcome, pods, nowMs } = observation;
   const before = daemon.status;
   const own = observation.child?.controller?.uid === daemon.metadata.uid ? observation.child : undefined;
-  const live = pods.filter((pod) => !pod.finished);
+  const rejection = wanted > 0 ? rejectionOf(pods) : undefined;
+  // A pod that will be rejected, too, comes and goes too fast to be told of.
+  const live = rejection === undefined ? pods.filter((pod) => !pod.finished) : [];
   const pod = speakingPod(live);
   const crashes = pod ? countCrashes(before?.pod, pod, nowMs) : 0;
   const judgement = judge({
@@ -53,6 +56,7 @@ export function daemonStatus(observation: Observation): StatusReport {
     child: own,
     pod,
     lastFailure: speakingPod(pods.filter(({ finished }) => finished))?.failure,
+    rejection,
     wanted,
     crashes,
     wasRunning: before?.conditions?.find(({ type }) => type === 'Ready')?.reason === 'Running',
@@ -103,12 +107,16 @@ function generationOf({ metadata }: ClariveDaemon): number {
 
 /** The pod that speaks for the daemon: a successor rather than the one that is ending, then the youngest. */
 function speakingPod(pods: readonly ObservedPod[]): ObservedPod | undefined {
-  return pods.toSorted(
-    (a, b) =>
-      Number(a.deleting) - Number(b.deleting) ||
-      b.createdAt.localeCompare(a.createdAt) ||
-      a.name.localeCompare(b.name),
-  )[0];
+  return pods.reduce<ObservedPod | undefined>(
+    (found, pod) => (found === undefined || speaksBefore(pod, found) ? pod : found),
+    undefined,
+  );
+}
+
+function speaksBefore(pod: ObservedPod, other: ObservedPod): boolean {
+  if (pod.deleting !== other.deleting) return other.deleting;
+  if (pod.createdAt !== other.createdAt) return pod.createdAt > other.createdAt;
+  return pod.name < other.name;
 }
 
 /** Active is True while a container `daemon` runs and is ready, be it in an older pod. */

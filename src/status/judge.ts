@@ -9,6 +9,7 @@ import type {
   ObservedPod,
   Waiting,
 } from './observed.ts';
+import { withRemedy } from './remedies.ts';
 import { clean, describeExit } from './words.ts';
 
 /** What became of this visit's write. */
@@ -32,6 +33,8 @@ export interface Facts {
   pod: ObservedPod | undefined;
   /** Why the last pod that is over failed as a whole. */
   lastFailure: string | undefined;
+  /** Why nodes reject every pod: see `rejectionOf`. */
+  rejection: string | undefined;
   wanted: number;
   crashes: number;
   /** The daemon was last reported as Running. */
@@ -49,7 +52,7 @@ export interface Judgement {
 
 export function judge(facts: Facts): Judgement {
   const { reason, message, detail } = judgeFirst(facts);
-  return { reason, message: clean(message), detail: detail && clean(detail) };
+  return { reason, message: withRemedy(reason, clean(message)), detail: detail && clean(detail) };
 }
 
 function judgeFirst(facts: Facts): Judgement {
@@ -99,6 +102,8 @@ function judgeRun(facts: Facts): Judgement {
     };
   const failure = rollout === 'changing' ? undefined : child?.replicaFailure;
   if (failure !== undefined && (!pod || pod.deleting)) return judgeRefusal(failure, 'AdmissionRejected');
+  if (facts.rejection !== undefined && rollout !== 'changing')
+    return { reason: 'AdmissionRejected', message: `The node rejects the pod: ${facts.rejection}` };
   return pod ? judgePod(facts, pod, rollout) : starting(waitingForPod(facts));
 }
 
