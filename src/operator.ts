@@ -27,6 +27,7 @@ import {
   type ObservedDeployment,
   type ObservedPod,
 } from './status/observed.ts';
+import { deploymentsOf, observeMountFailure, type MountFailure } from './status/mounts.ts';
 import { Term } from './term.ts';
 
 export interface OperatorOptions {
@@ -75,6 +76,10 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
   readonly #daemons = new Store<StoredDaemon>(this.#announce(plural, apiVersion, kind));
   readonly #children = new Store<ObservedDeployment>(this.#announce('deployments', 'apps/v1', 'Deployment'));
   readonly #pods = new Store<ObservedPod>(this.#announce('pods', 'v1', 'Pod'), ({ daemon }) => daemon);
+  readonly #mountFailures = new Store<MountFailure>(
+    unlessTold(this.#announce('events', 'v1', 'Event')),
+    ({ podUid }) => podUid,
+  );
   readonly #leases = new Store<ObservedLease>(this.#announce('leases', 'coordination.k8s.io/v1', 'Lease'));
   readonly #renderings: Renderings;
   readonly #listeners = new Map<string, OnEvent>();
@@ -158,6 +163,10 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
     const onChild = async ({ object }: ResourceEvent) =>
       this.#term?.onChild((object as unknown as ObservedDeployment).key);
     const onPod = async ({ object }: ResourceEvent) => this.#term?.onChild((object as ObservedPod).daemon);
+    const onMountFailure = async ({ object }: ResourceEvent) => {
+      const daemon = this.#pods.get((object as MountFailure).pod)?.daemon;
+      if (daemon !== undefined) this.#term?.onChild(daemon);
+    };
     const observeLeases = async ({ type, object }: ResourceEvent) =>
       this.#elector?.observe(type === dotI.ResourceEventType.Deleted ? undefined : (object as ObservedLease));
     const everywhere = async (apiGroup: string, apiVersion_: string, resource: string, onEvent: OnEvent) => {
@@ -174,6 +183,7 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
     await everywhere(group, version, plural, onDaemon);
     await everywhere('apps', 'v1', 'deployments', onChild);
     await Promise.all([pods, leases]);
+    await everywhere('', 'v1', 'events', onMountFailure);
   }
 
   /** Leads until the operator stops or the lease is lost. */
@@ -183,6 +193,7 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
       daemons: this.#daemons,
       children: this.#children,
       pods: this.#pods,
+      mountFailures: this.#mountFailures,
       observeDaemon: (object: RawObject) => this.#observeDaemon(object),
       observeChild: (object: RawObject) => this.#observeChild(object),
     };
@@ -253,6 +264,14 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
         });
       case 'pods':
         return new Reflector({ ...watch, labelSelector: ourOwn, store: this.#pods, project: observePod });
+      case 'events':
+        return new Reflector({
+          ...watch,
+          fieldSelector: 'involvedObject.kind=Pod,reason=FailedMount',
+          bookmarks: false,
+          store: this.#mountFailures,
+          project: (object) => this.#observeMountFailure(object),
+        });
       case 'leases':
         return new Reflector({
           ...watch,
@@ -312,6 +331,14 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
     const desired = daemon && this.#renderings.of(daemon);
     const carried = desired && 'digest' in desired && carries(object, desired.deployment);
     return observeDeployment(object, carried ? desired.digest : undefined);
+  }
+
+  /** Events have no labels: what tells whose they are is the pod or, because an Event may be seen before it, the pod's name. */
+  #observeMountFailure(object: RawObject): MountFailure | undefined {
+    const failure = observeMountFailure(object);
+    const mayBeOurs =
+      this.#pods.get(failure.pod) ?? deploymentsOf(failure.pod).some((key) => this.#daemons.get(key));
+    return mayBeOurs ? failure : undefined;
   }
 
   // What follows the base class would do with requests of its own; here every write goes through KubeCluster.
@@ -379,4 +406,11 @@ function collectionPath(
 ): string {
   const root = group_ === '' ? `/api/${version_}` : `/apis/${group_}/${version_}`;
   return namespace ? `${root}/namespaces/${namespace}/${plural_}` : `${root}/${plural_}`;
+}
+
+/** The kubelet tells the same failure again and again. */
+function unlessTold(announce: ChangeListener<MountFailure>): ChangeListener<MountFailure> {
+  return (before, after) => {
+    if (before?.message !== after?.message) announce(before, after);
+  };
 }

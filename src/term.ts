@@ -8,6 +8,7 @@ import { Controller } from './controller/controller.ts';
 import { backlogPriority, type WorkQueue } from './controller/work-queue.ts';
 import type { Renderings } from './reconcile/renderings.ts';
 import { ApiError } from './kube/api-error.ts';
+import { overlayChild } from './desired/overlay.ts';
 import { EventRecorder } from './kube/event-recorder.ts';
 import { KubeCluster, type KubeClusterOptions } from './kube/kube-cluster.ts';
 import type { Metrics } from './metrics.ts';
@@ -16,7 +17,7 @@ import { StatusSchedule } from './reconcile/status-schedule.ts';
 
 export type View = Pick<
   KubeClusterOptions,
-  'transport' | 'daemons' | 'children' | 'pods' | 'observeDaemon' | 'observeChild'
+  'transport' | 'daemons' | 'children' | 'pods' | 'mountFailures' | 'observeDaemon' | 'observeChild'
 >;
 
 export interface TermOptions {
@@ -36,7 +37,7 @@ export interface TermOptions {
 }
 
 /** What users change goes before what is to be told of earlier changes, but not for longer than this. */
-const patienceMs = 250;
+const patienceMs = 1000;
 
 /** How long the end of a term waits for the visits under way. */
 const drainDeadlineMs = 8000;
@@ -106,6 +107,7 @@ function clusterOf({ view, logger, clock, identity, lost, leads }: TermOptions):
   });
   return new KubeCluster({
     ...view,
+    overlayChild,
     events,
     signal: lost,
     leads,

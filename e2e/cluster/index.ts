@@ -5,4 +5,3 @@ export { startCluster } from './start-cluster.ts';
 export type { Cluster } from './cluster.ts';
 export { installCrds } from './install-crds.ts';
 export { formatLeftovers } from './footprint.ts';
-export { AuditLog, isCountedWrite, isEventWrite, tally, type Recorded } from './audit-log.ts';

@@ -1,5 +1,7 @@
 import type { ClariveDaemon } from '../../src/api/clarive-daemon.ts';
 import type { Condition } from '../../src/api/conditions.ts';
+import type { PodTemplate } from '../../src/api/kubernetes.ts';
+import { overlayTemplate } from '../../src/desired/overlay.ts';
 import { clariveDaemons, pods } from '../../test/support/resources.ts';
 import { until, untilList } from '../../test/support/until.ts';
 import { standInOverlay, type StandInOverlay } from '../images/index.ts';
@@ -32,7 +34,7 @@ function onShellImage(spec: DaemonSpec, { image, env, template }: StandInOverlay
     image,
     ...spec,
     env: [...env, ...(spec.env ?? [])],
-    template: { ...spec.template, spec: { ...template.spec, ...spec.template?.spec } },
+    template: overlayTemplate(template as PodTemplate, spec.template ?? {}),
   };
 }
 

@@ -8,7 +8,7 @@ import type { ClariveDaemon, ClariveDaemonSpec } from '../../src/api/clarive-dae
 import { restartedAtAnnotation, serviceLabel } from '../../src/api/labels.ts';
 import { clariveDaemons, deployments } from '../../test/support/resources.ts';
 import { until, untilGone } from '../../test/support/until.ts';
-import { AuditLog, isCountedWrite, isEventWrite, type Recorded } from '../cluster/index.ts';
+import { AuditLog, isCountedWrite, isEventWrite, type Recorded } from '../../test/support/audit-log.ts';
 import { waitFor } from '../host/wait-for.ts';
 import { condition, daemon, patience, untilNoPods, untilReason } from './daemons.ts';
 import { withKubectl, type Given } from './kubectl.ts';

@@ -58,6 +58,8 @@ export interface ClariveDaemonSpec {
   env?: V1EnvVar[];
   /** ConfigMaps and Secrets whose keys become environment variables of the daemon. */
   envFrom?: V1EnvFromSource[];
+  /** How a stop, a change or a restart treats what the daemon has started and is still running. */
+  drain?: DrainSpec;
   /**
    * Any part of a pod template, laid over the pod that the operator generates: an entry of a list is
    * added, or merged with the entry of the same name. The daemon's container is named `daemon`.
@@ -68,6 +70,17 @@ export interface ClariveDaemonSpec {
    * still kept up to date. To stop the daemon, set `replicas` to 0 instead.
    */
   paused?: boolean;
+}
+
+/** How a stop, a change or a restart treats what the daemon has started and is still running. */
+export interface DrainSpec {
+  /**
+   * How many seconds running jobs and tasks may take to end after the daemon itself was told to end;
+   * what is left then is terminated. Default: 3600 for `service.job.daemon`, 600 for
+   * `service.scheduler`, 0 for any other service. The pod's grace period is at least 30 seconds longer.
+   * A change restarts the daemon.
+   */
+  timeoutSeconds?: number;
 }
 
 /** What the operator found. Only the operator writes it. */

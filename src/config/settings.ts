@@ -6,7 +6,6 @@ import {
   file,
   fileName,
   image,
-  type Kind,
   namespace,
   objectName,
   oneOf,
@@ -15,19 +14,7 @@ import {
   serviceImage,
   wholeNumber,
 } from './kinds.ts';
-
-export interface Setting<T> {
-  description: string;
-  placeholder: string | undefined;
-  expected: string;
-  /** Whether it takes several values: a flag may be repeated, a text has commas, the file a list or a map. */
-  takesMany: boolean;
-  default: T;
-  /** As help and documentation show it. */
-  defaultText: string;
-  /** The value of these texts, or those of them that are wrong. */
-  read: (texts: readonly string[]) => { value: T } | { wrong: string[] };
-}
+import { many, type NameOf, namesOf, one, optional, type ValuesOf, words } from './setting.ts';
 
 const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
@@ -85,51 +72,12 @@ export const settings = {
   ),
 };
 
-export type Name = keyof typeof settings;
-export type Values = { [N in Name]: (typeof settings)[N]['default'] };
+export type Name = NameOf<typeof settings>;
+export type Values = ValuesOf<typeof settings>;
 
-export const names = Object.keys(settings) as Name[];
-
-const words = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-
-/** `healthAddress` is `--health-address`. */
-export const flagOf = (name: Name) => `--${words(name)}`;
+export const names = namesOf(settings);
 
 export const variablePrefix = 'CLARIVE_OPERATOR_';
 
 /** `healthAddress` is `CLARIVE_OPERATOR_HEALTH_ADDRESS`. */
 export const variableOf = (name: Name) => variablePrefix + words(name).replaceAll('-', '_').toUpperCase();
-
-function one<T>(kind: Kind<T>, defaultText: string, description: string): Setting<T> {
-  const fallback = kind.parse(defaultText);
-  if (fallback === undefined)
-    throw new Error(`Cannot use "${defaultText}" as a default: it must be ${kind.expected}`);
-  return { ...single(kind, defaultText, description), default: fallback };
-}
-
-function optional<T>(kind: Kind<T>, defaultText: string, description: string): Setting<T | undefined> {
-  return { ...single<T | undefined>(kind, defaultText, description), default: undefined };
-}
-
-/** Of a flag given twice the later counts, so that one can be appended to a command line. */
-function single<T>(kind: Kind<T>, defaultText: string, description: string): Omit<Setting<T>, 'default'> {
-  const { placeholder, expected, parse } = kind;
-  const read = (texts: readonly string[]) => {
-    const text = texts.at(-1) ?? '';
-    const value = parse(text);
-    return value === undefined ? { wrong: [text] } : { value };
-  };
-  return { description, placeholder, expected, takesMany: false, defaultText, read };
-}
-
-function many<T>(kind: Kind<T>, defaultText: string, description: string): Setting<readonly T[]> {
-  const { placeholder, expected, parse } = kind;
-  const read = (texts: readonly string[]) => {
-    const items = texts.flatMap((text) => text.split(',')).map((item) => item.trim());
-    const present = items.filter((item) => item !== '');
-    const wrong = present.filter((item) => parse(item) === undefined);
-    if (wrong.length > 0) return { wrong };
-    return { value: present.map(parse).filter((value) => value !== undefined) };
-  };
-  return { description, placeholder, expected, takesMany: true, default: [], defaultText, read };
-}

@@ -2,7 +2,7 @@
 import type { ClariveDaemon } from '../api/clarive-daemon.ts';
 import { appliedAnnotation } from '../api/labels.ts';
 import type { Deployment, PodTemplate } from '../api/kubernetes.ts';
-import { canonicalService, presetOf } from '../presets/presets.ts';
+import { canonicalService, presetOf, startUpSeconds } from '../presets/presets.ts';
 import { configFile, configMountProblem, configOverlay } from './config-file.ts';
 import { digest } from './digest.ts';
 import { childLabels, ownerReference, selectorLabels } from './metadata.ts';
@@ -97,12 +97,17 @@ function deploymentOf(daemon: ClariveDaemon, service: string, template: PodTempl
     spec: {
       replicas: wantedReplicas(daemon),
       revisionHistoryLimit: 1, // a change is undone in the ClariveDaemon
-      progressDeadlineSeconds: 600, // a daemon waits up to five minutes for MongoDB
+      progressDeadlineSeconds: progressDeadlineOf(template),
       strategy: { type: 'Recreate' }, // never two of one daemon
       selector: { matchLabels: selectorLabels(daemon) },
       template,
     },
   };
+}
+
+/** As long as any start, and as any old pod that drains: a rollout waits for its end. */
+function progressDeadlineOf({ spec: { terminationGracePeriodSeconds = 0 } }: PodTemplate): number {
+  return Math.max(startUpSeconds, terminationGracePeriodSeconds);
 }
 
 /** The digest is taken before the child's own restart is mixed in. On the child it shows fields that must be removed. */

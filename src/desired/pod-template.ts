@@ -4,7 +4,7 @@ import type { ClariveDaemon } from '../api/clarive-daemon.ts';
 import type { PodTemplate, PodTemplateOverlay } from '../api/kubernetes.ts';
 import { daemonContainer } from '../api/labels.ts';
 import { initScript, type InitMode } from '../presets/init.ts';
-import type { Directory, Preset } from '../presets/presets.ts';
+import { startUpSeconds, type Directory, type Drain, type Preset } from '../presets/presets.ts';
 import { mergeByKey, overlayTemplate } from './overlay.ts';
 
 export interface PodSettings {
@@ -20,15 +20,27 @@ const base = '/opt/clarive';
 const cla = `${base}/clarive/bin/cla`;
 const pidDirectory = `${base}/pid`;
 
-/** A stop ends the daemon and all that it has started. */
-const initMode: InitMode = 'terminate';
-const drainSeconds = '0';
+/** Where a directory is mounted. */
+export function directoryPath(name: Directory): string {
+  return `${base}/${name}`;
+}
+
+/** Between the end of the drain time, when all that is left is asked to end, and the kill. */
+const lastWordSeconds = 30;
 
 /** What the operator generates, under the user's `spec.template`, under what the overlay may not change. */
 export function podTemplate(daemon: ClariveDaemon, settings: PodSettings): PodTemplate {
   const generated = generatedTemplate(daemon, settings);
   const merged = overlayTemplate(generated, daemon.spec.template ?? {});
-  return overlayTemplate(withEmptyDirs(merged, settings.preset.directories), reserved(settings));
+  const completed = withStartUpProbe(withEmptyDirs(merged, settings.preset.directories));
+  return overlayTemplate(completed, reserved(settings, graceSecondsOf(merged, drainOf(daemon, settings))));
+}
+
+/** A time that is set for a service without a drain of its own lets what it has started end after it. */
+function drainOf({ spec }: ClariveDaemon, { preset }: PodSettings): Drain | undefined {
+  const seconds = spec.drain?.timeoutSeconds ?? preset.drain?.seconds ?? 0;
+  if (!preset.drain && seconds === 0) return undefined;
+  return { signal: 'TERM', ...preset.drain, seconds };
 }
 
 function generatedTemplate(daemon: ClariveDaemon, settings: PodSettings): PodTemplate {
@@ -53,16 +65,22 @@ function generatedTemplate(daemon: ClariveDaemon, settings: PodSettings): PodTem
 function containerOf(daemon: ClariveDaemon, settings: PodSettings): V1Container {
   const { service, preset, image, environment } = settings;
   const { id = daemon.metadata.name, args = [], env = [], envFrom } = daemon.spec;
+  const commandLine = [cla, service, '-c', environment, '--id', id];
   return {
     name: daemonContainer,
     image,
     command: ['sh', '-c', initScript, 'clarive-init'],
-    args: [initMode, drainSeconds, '--', cla, service, '-c', environment, '--id', id, ...args],
+    args: [...initArguments(drainOf(daemon, settings)), '--', ...commandLine, ...args],
     env: mergeByKey('env', environmentVariables(environment), env),
     ...(envFrom && { envFrom }),
     securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
-    volumeMounts: preset.directories.map((name) => ({ name, mountPath: `${base}/${name}` })),
+    volumeMounts: preset.directories.map((name) => ({ name, mountPath: directoryPath(name) })),
   };
+}
+
+function initArguments(drain: Drain | undefined): [mode: InitMode, drainSeconds: string] {
+  if (!drain) return ['terminate', '0'];
+  return [drain.signal === 'USR1' ? 'drain-usr1' : 'drain-term', String(drain.seconds)];
 }
 
 function environmentVariables(environment: string): V1EnvVar[] {
@@ -84,14 +102,37 @@ function withEmptyDirs(template: PodTemplate, directories: readonly Directory[])
   return { ...template, spec: { ...template.spec, volumes: [...emptyDirs, ...volumes] } };
 }
 
+/**
+ * A liveness probe may not end a daemon that still waits for MongoDB: unless the template says how long a start may take,
+ * the same probe as startup probe gives it the start-up allowance.
+ */
+function withStartUpProbe(template: PodTemplate): PodTemplate {
+  const periodSeconds = 10;
+  const containers = template.spec.containers.map((container) => {
+    const { name, livenessProbe, startupProbe } = container;
+    if (name !== daemonContainer || !livenessProbe || startupProbe) return container;
+    const { initialDelaySeconds: _, ...probe } = livenessProbe;
+    const failureThreshold = startUpSeconds / periodSeconds;
+    return { ...container, startupProbe: { ...probe, periodSeconds, failureThreshold } };
+  });
+  return { ...template, spec: { ...template.spec, containers } };
+}
+
+/** The template's own grace period, else the preset's, unless the drain takes longer. */
+function graceSecondsOf({ spec }: PodTemplate, drain: Drain | undefined): number {
+  const { terminationGracePeriodSeconds = 0 } = spec;
+  return Math.max(terminationGracePeriodSeconds, drain ? drain.seconds + lastWordSeconds : 0);
+}
+
 /** Labels by which pods are found, and a pid directory that no other pod ever sees: stale pid files match live processes. */
-function reserved({ labels }: PodSettings): PodTemplateOverlay {
+function reserved({ labels }: PodSettings, terminationGracePeriodSeconds: number): PodTemplateOverlay {
   const volume = { name: 'clarive-pid', emptyDir: {} };
   const mount = { name: volume.name, mountPath: pidDirectory };
   return {
     metadata: { labels },
     spec: {
       restartPolicy: 'Always',
+      terminationGracePeriodSeconds,
       volumes: [volume],
       containers: [{ name: daemonContainer, volumeMounts: [mount] }],
     },

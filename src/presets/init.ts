@@ -6,9 +6,9 @@
  * - `drain-term`, `drain-usr1`: TERM or USR1 to the daemon alone, so that the jobs it started can end; when the drain
  *   time is over, TERM to all processes that are left.
  *
- * In the drain modes a daemon that ends with exit code 0 while its jobs run is started again beside them. If it fails,
- * the init waits for the jobs, up to the drain time, and then ends with the daemon's exit code: a failure that shows a
- * little later costs less than running deployments that are killed half-way.
+ * In the drain modes a daemon that ends while its jobs run is started again beside them, because the end of the container
+ * would kill them half-way. After its third failure in a row the init waits for the jobs, up to the drain time, and ends
+ * with the daemon's exit code, so that Kubernetes tells of it.
  */
 export type InitMode = 'terminate' | 'drain-term' | 'drain-usr1';
 
@@ -125,7 +125,7 @@ stop() {
   exit "$code"
 }
 
-code=0 seen=
+code=0 seen= failures=0
 # Background processes of a shell ignore INT, so all three go on as TERM or USR1.
 trap stop TERM INT QUIT
 while :; do
@@ -133,13 +133,14 @@ while :; do
   wait "$!"
   code=$?
   [ "$mode" != terminate ] && any_live || break
-  if [ "$code" -ne 0 ]; then
-    log "the daemon failed with exit code $code; its jobs have $drain_seconds seconds to end"
+  if [ "$code" -eq 0 ]; then failures=0; else failures=$((failures + 1)); fi
+  if [ "$failures" -eq 3 ]; then
+    log "the daemon failed three times, now with exit code $code; its jobs have $drain_seconds seconds to end"
     await_end "$drain_seconds"
     break
   fi
-  log "the daemon ended with exit code 0; starting it again beside $live processes"
-  sleep 1
+  log "the daemon ended with exit code $code; starting it again beside $live processes"
+  await_end 2 && break
 done
 any_live && terminate 10
 exit "$code"

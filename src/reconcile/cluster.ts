@@ -1,6 +1,7 @@
 import type { ClariveDaemon, ClariveDaemonStatus } from '../api/clarive-daemon.ts';
 import type { ObjectKey } from '../api/object-key.ts';
 import type { Rendered } from '../desired/deployment.ts';
+import type { MountFailure } from '../status/mounts.ts';
 import type { ObservedDeployment, ObservedPod } from '../status/observed.ts';
 
 export interface DaemonEvent {
@@ -19,6 +20,8 @@ export interface Cluster {
   /** The Deployment of the daemon's name that carries our labels, whoever owns it. */
   child(key: ObjectKey): ObservedDeployment | undefined;
   pods(key: ObjectKey): ObservedPod[];
+  /** What the kubelet says of volumes of these pods that it can't mount. */
+  mountFailures(key: ObjectKey): MountFailure[];
 
   createChild(desired: Rendered): Promise<void>;
   applyChild(child: ObservedDeployment, desired: Rendered): Promise<void>;

@@ -14,6 +14,7 @@ import { RefusedError } from './errors.ts';
 import { nextWrite, type NextWrite } from './next-write.ts';
 import type { Renderings } from './renderings.ts';
 import type { StatusSchedule } from './status-schedule.ts';
+import { warningsOf } from './warnings.ts';
 
 export interface Dependencies {
   cluster: Cluster;
@@ -32,13 +33,15 @@ export async function reconcile(key: ObjectKey, dependencies: Dependencies): Pro
   const { cluster, statusSchedule, renderings, now } = dependencies;
   const daemon = cluster.daemon(key);
   if (!daemon) {
-    statusSchedule.settled(key);
+    statusSchedule.forget(key);
     renderings.forget(key);
     return {}; // the garbage collector removes the child
   }
 
   const desired = renderings.of(daemon, cluster.child(key)?.restartedAt);
-  const outcome = await carryOut(nextWrite(daemon, desired, cluster.child(key)), daemon, cluster);
+  const write = nextWrite(daemon, desired, cluster.child(key));
+  for (const warning of warningsOf(daemon, write)) cluster.recordEvent(daemon, warning);
+  const outcome = await carryOut(write, daemon, cluster);
   if (outcome.is === 'written') return { requeueAfterMs: 0 };
 
   const { status, recheckAfterMs } = daemonStatus({
@@ -48,6 +51,7 @@ export async function reconcile(key: ObjectKey, dependencies: Dependencies): Pro
     outcome,
     child: cluster.child(key),
     pods: cluster.pods(key),
+    mountFailures: cluster.mountFailures(key),
     nowMs: now(),
   });
   const heldBackMs = await report(daemon, status, dependencies);
@@ -108,7 +112,7 @@ async function report(
     const event = eventOf(daemon.status, status);
     if (event) cluster.recordEvent(daemon, event);
   }
-  statusSchedule.settled(key);
+  statusSchedule.stored(key, status);
   return undefined;
 }
 

@@ -9,9 +9,10 @@ import {
 } from '../api/conditions.ts';
 import { instanceLabel, nameLabel, nameLabelValue } from '../api/labels.ts';
 import type { Desired } from '../desired/deployment.ts';
-import { canonicalService } from '../presets/presets.ts';
+import { canonicalService, startUpSeconds } from '../presets/presets.ts';
 import { countCrashes, recycleMs, stableRunMs } from './crashes.ts';
 import { judge, type Judgement, type WriteOutcome } from './judge.ts';
+import { mountProblem, type MountFailure } from './mounts.ts';
 import type { ObservedContainer, ObservedDeployment, ObservedPod } from './observed.ts';
 import { rejectionOf } from './rejections.ts';
 import { clean } from './words.ts';
@@ -26,6 +27,8 @@ export interface Observation {
   /** The Deployment of the daemon's name, whoever owns it. */
   child: ObservedDeployment | undefined;
   pods: readonly ObservedPod[];
+  /** What the kubelet says of these pods' volumes. */
+  mountFailures: readonly MountFailure[];
   nowMs: number;
 }
 
@@ -35,8 +38,8 @@ export interface StatusReport {
   recheckAfterMs?: number;
 }
 
-/** How long progress may take before it counts as stalled. Longer than the five minutes for which Clarive retries MongoDB. */
-const progressDeadlineMs = 10 * 60_000;
+/** How long progress may take before it counts as stalled: as long as any start. */
+const progressDeadlineMs = startUpSeconds * 1000;
 
 /** A wait this long is worth a status of its own that says what is waited for. */
 const takesLongMs = 30_000;
@@ -55,6 +58,7 @@ export function daemonStatus(observation: Observation): StatusReport {
     invalid: 'invalid' in desired ? desired.invalid : undefined,
     child: own,
     pod,
+    mountProblem: mountProblem(pod, observation.mountFailures, nowMs),
     lastFailure: speakingPod(pods.filter(({ finished }) => finished))?.failure,
     rejection,
     wanted,
@@ -242,11 +246,11 @@ function changed(before: Condition[] | undefined, after: Condition[]): boolean {
 }
 
 /**
- * Time alone makes a wait long, and ends it (the deadline), a crash loop (ten minutes of continuous run) and the patience with a
- * recycled daemon.
+ * Time alone makes a wait long, and ends it (the deadline), a crash loop (ten minutes of continuous run), the patience with a
+ * recycled daemon and what the kubelet no longer says.
  */
 function recheck(
-  { detail }: Judgement,
+  { detail, untilMs = Infinity }: Judgement,
   { remainingMs = Infinity, takesLong }: Progress,
   pod: ObservedPod | undefined,
   nowMs: number,
@@ -254,7 +258,7 @@ function recheck(
   const timesMs = [pod?.container, pod?.companion].flatMap((container) => turningPointsMs(container));
   const delaysMs = timesMs.map((timeMs) => timeMs - nowMs).filter((delayMs) => delayMs > 0);
   const progressMs = detail && !takesLong ? untilLong(remainingMs) : remainingMs;
-  const recheckAfterMs = Math.min(progressMs, ...delaysMs);
+  const recheckAfterMs = Math.min(progressMs, untilMs - nowMs, ...delaysMs);
   return Number.isFinite(recheckAfterMs) ? { recheckAfterMs } : {};
 }
 

@@ -9,8 +9,9 @@ import type {
   ObservedPod,
   Waiting,
 } from './observed.ts';
+import type { MountProblem } from './mounts.ts';
 import { withRemedy } from './remedies.ts';
-import { clean, describeExit } from './words.ts';
+import { clean, describeExit, isMissingReference, isPassing } from './words.ts';
 
 /** What became of this visit's write. */
 export type WriteOutcome =
@@ -31,6 +32,8 @@ export interface Facts {
   child: ObservedDeployment | undefined;
   /** The pod that speaks for the daemon: see `speakingPod`. */
   pod: ObservedPod | undefined;
+  /** Why that pod waits for its volumes. */
+  mountProblem: MountProblem | undefined;
   /** Why the last pod that is over failed as a whole. */
   lastFailure: string | undefined;
   /** Why nodes reject every pod: see `rejectionOf`. */
@@ -48,11 +51,14 @@ export interface Judgement {
   message: string;
   /** What it waits for. It changes on the way, so it is said only when the wait takes long. */
   detail?: string | undefined;
+  /** When time alone ends it. */
+  untilMs?: number;
 }
 
 export function judge(facts: Facts): Judgement {
-  const { reason, message, detail } = judgeFirst(facts);
-  return { reason, message: withRemedy(reason, clean(message)), detail: detail && clean(detail) };
+  const { message, detail, ...judgement } = judgeFirst(facts);
+  const told = withRemedy(judgement.reason, clean(message));
+  return { ...judgement, message: told, detail: detail && clean(detail) };
 }
 
 function judgeFirst(facts: Facts): Judgement {
@@ -81,10 +87,14 @@ function underWay({ wanted, pod }: Facts, message: string): Judgement {
 
 function judgeStop({ child, pod }: Facts): Judgement {
   if (pod?.nodeLost) return judgeLostNode(pod);
-  if (pod) return { reason: 'Stopping', message: `Pod ${pod.name} is being stopped` };
+  if (pod) return { reason: 'Stopping', message: `Pod ${pod.name} is being stopped${deadlineOf(pod)}` };
   if (!child || child.replicas > 0 || mayStillCreatePods(child))
     return { reason: 'Stopping', message: 'Waiting until no pod can be created any more' };
   return { reason: 'Stopped', message: 'Stopped: spec.replicas is 0' };
+}
+
+function deadlineOf({ endsBy }: ObservedPod): string {
+  return endsBy === undefined ? '' : `; it ends by ${endsBy} at the latest`;
 }
 
 /** A Deployment that was created with 0 replicas never had a pod, even if its controller has not seen it yet. */
@@ -113,7 +123,7 @@ function judgePod(facts: Facts, pod: ObservedPod, rollout: Rollout): Judgement {
   if (pod.deleting)
     return {
       reason: 'WaitingForOldPod',
-      message: `Waiting for pod ${name} to end before its successor starts`,
+      message: `Waiting for pod ${name} to end before its successor starts${deadlineOf(pod)}`,
     };
   if (rollout === 'changing' && isReplaced(facts.child))
     return starting(`The change is being rolled out, pod ${name} is to be replaced`);
@@ -149,15 +159,19 @@ function judgeLostNode({ name, node }: ObservedPod): Judgement {
 
 /**
  * Sorts what the API server says when it does not let the Deployment, its ReplicaSet or its pod in: quotas and missing
- * references come as Forbidden, like every refusal of an admission plugin.
+ * references come as Forbidden, like every refusal of an admission plugin. The status code tells little, because webhooks choose it,
+ * and a ValidatingAdmissionPolicy says that what it denies is invalid.
  */
 function judgeRefusal(message: string, reason: 'InvalidSpec' | 'AdmissionRejected' | 'Conflict'): Judgement {
-  if (reason !== 'AdmissionRejected') return { reason, message };
+  if (reason === 'Conflict') return { reason, message };
   if (message.includes('exceeded quota')) return { reason: 'QuotaExceeded', message };
   if (missingAtAdmission.test(message)) return { reason: 'MissingReference', message };
   if (/^\S+ "[^"]*" is invalid: /.test(message)) return { reason: 'InvalidSpec', message };
-  return { reason, message };
+  return { reason: deniedAtAdmission.test(message) ? 'AdmissionRejected' : reason, message };
 }
+
+/** Said of webhooks, and by all other admission plugins. */
+const deniedAtAdmission = /^admission webhook "[^"]*" denied the request|^\S+ "[^"]*" is forbidden: /;
 
 /** Said by the admission plugins ServiceAccount, Priority and RuntimeClass. */
 const missingAtAdmission =
@@ -185,7 +199,7 @@ function judgeContainers(facts: Facts, pod: ObservedPod): Judgement {
   return blocked ?? judgeDaemon(facts, pod);
 }
 
-function judgeDaemon({ wasRunning, nowMs }: Facts, pod: ObservedPod): Judgement {
+function judgeDaemon({ wasRunning, mountProblem, nowMs }: Facts, pod: ObservedPod): Judgement {
   const { container } = pod;
   const isRunning = container?.startedAt !== undefined;
   const exit = container?.lastExit;
@@ -204,7 +218,15 @@ function judgeDaemon({ wasRunning, nowMs }: Facts, pod: ObservedPod): Judgement 
       message: 'Recycled: the daemon ended with exit code 0 after a long run and is started again',
     };
   if (exit && !isRunning) return starting(`${describeExit(exit)} and is started again`);
-  return { ...starting(`Pod ${pod.name} is starting`), detail: startDetail(pod) };
+  return judgeMounts(pod, mountProblem);
+}
+
+function judgeMounts(pod: ObservedPod, problem: MountProblem | undefined): Judgement {
+  const isStarting = `Pod ${pod.name} is starting`;
+  if (!problem) return { ...starting(isStarting), detail: startDetail(pod) };
+  const { isMissing, message, untilMs } = problem;
+  if (!isMissing) return { ...starting(`${isStarting}: ${message}`), untilMs };
+  return { reason: 'MissingReference', message: `The daemon can't be started: ${message}`, untilMs };
 }
 
 function startDetail(pod: ObservedPod): string {
@@ -251,19 +273,13 @@ const configReasons = new Set([
   'PreStartHookError',
 ]);
 
-/** The kubelet's words for a ConfigMap or Secret that `env` or `envFrom` names, and for a key in it. */
-const missingReference = /(configmap|secret) "[^"]*" not found|couldn't find key .* in (ConfigMap|Secret) /;
-
-/** The kubelet has not heard from the API server in time, and asks again. */
-const passing = /failed to sync \S+ cache/;
-
 function judgeWaiting(waiting: Waiting | undefined, subject = 'The daemon'): Judgement | undefined {
-  if (!waiting || passing.test(waiting.message)) return undefined;
+  if (!waiting || isPassing(waiting.message)) return undefined;
   const { reason, message } = waiting;
   const cannot = (what: string, why: string) => `${subject} ${what}${why && `: ${why}`}`;
   if (imageReasons.has(reason))
     return { reason: 'ImagePullFailed', message: cannot('has no image', imageProblem(waiting)) };
-  if (missingReference.test(message))
+  if (isMissingReference(message))
     return { reason: 'MissingReference', message: cannot("can't be started", message) };
   // The message has the output of the user's hook, which may hold secrets.
   if (reason === 'PostStartHookError')

@@ -43,6 +43,8 @@ export interface ObservedPod {
   node: string | undefined;
   createdAt: string;
   deleting: boolean;
+  /** When the grace period of a pod that is being deleted is over: what still runs then is killed. */
+  endsBy: string | undefined;
   /** Succeeded or Failed: its containers are gone for good. */
   finished: boolean;
   /** Why a finished pod failed as a whole, such as an eviction. */
@@ -50,6 +52,8 @@ export interface ObservedPod {
   ready: boolean;
   /** The node's kubelet no longer reports: the pod's state is unknown. */
   nodeLost: boolean;
+  /** Its volumes are mounted and its network is there. */
+  sandboxReady: boolean;
   /** Why the scheduler has not given it a node: reason and message of the condition PodScheduled. */
   unscheduled: Waiting | undefined;
   container: ObservedContainer | undefined;
@@ -175,10 +179,12 @@ export function observePod(object: unknown): ObservedPod {
     node: spec?.nodeName,
     createdAt: metadata.creationTimestamp ?? '',
     deleting: metadata.deletionTimestamp !== undefined,
+    endsBy: metadata.deletionTimestamp,
     finished: status?.phase === 'Succeeded' || status?.phase === 'Failed',
     failure: status?.phase === 'Failed' ? failureOf(status) : undefined,
     ready: conditionOf(status?.conditions, 'Ready', 'True') !== undefined,
     nodeLost: isNodeLost(status?.conditions),
+    sandboxReady: conditionOf(status?.conditions, 'PodReadyToStartContainers', 'True') !== undefined,
     unscheduled: unscheduled && { reason: unscheduled.reason ?? '', message: unscheduled.message ?? '' },
     container: container && observeContainer(container),
     companion: companionOf(status?.initContainerStatuses, status?.containerStatuses),

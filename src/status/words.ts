@@ -14,6 +14,19 @@ export function describeExit({ code, reason, signal, startError }: Exit, subject
     : `${subject} was ended by signal ${number} (exit code ${code})`;
 }
 
+/** The kubelet's words for a ConfigMap or Secret that a container or volume names, for a key in it, and for a claim. */
+export function isMissingReference(message: string): boolean {
+  return (
+    /(configmap|secret|persistentvolumeclaims?) "[^"]*" not found/.test(message) ||
+    /couldn't find key .* in (ConfigMap|Secret) |references non-existent (config|secret) key/.test(message)
+  );
+}
+
+/** The kubelet has not heard from the API server in time, or not yet, and asks again. */
+export function isPassing(message: string): boolean {
+  return /failed to sync \S+ cache|object "[^"]*"\/"[^"]*" not registered/.test(message);
+}
+
 /**
  * A message without what differs at every attempt, which would cost a status write each: ids of containers (not digests of
  * images), ports of the calling side, temporary directories. No longer than 1,024 characters.

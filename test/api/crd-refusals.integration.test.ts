@@ -64,6 +64,11 @@ suite('a new ClariveDaemon', () => {
       says: 'spec.id: Too long: may not be more than 63 bytes',
     },
     {
+      what: 'a negative drain time',
+      spec: { service, drain: { timeoutSeconds: -1 } },
+      says: 'spec.drain.timeoutSeconds in body should be greater than or equal to 0',
+    },
+    {
       what: 'an empty image',
       spec: { service, image: '' },
       says: 'spec.image in body should be at least 1 chars long',

@@ -173,6 +173,82 @@ describe('the command line', () => {
   });
 });
 
+describe('a stop', () => {
+  const job = { service: 'service.job.daemon' };
+  const initArguments = (daemon: ClariveDaemon) => containerOf(daemon).args?.slice(0, 3);
+  const grace = (seconds: number) => ({ spec: { terminationGracePeriodSeconds: seconds } });
+  const drain = (timeoutSeconds: number) => ({ drain: { timeoutSeconds } });
+
+  const rows: [name: string, spec: Partial<ClariveDaemon['spec']>, init: string[], graceSeconds: number][] = [
+    ['ends a daemon without drain, and all that it started', {}, ['terminate', '0'], 30],
+    ['lets jobs end', job, ['drain-usr1', '3600'], 3630],
+    ['lets tasks end', { service: 'service.schedule daemon' }, ['drain-term', '600'], 630],
+    ['lets jobs end within the time that is set', { ...job, ...drain(7200) }, ['drain-usr1', '7200'], 7230],
+    ['leaves jobs no time if none is set', { ...job, ...drain(0) }, ['drain-usr1', '0'], 60],
+    ['lets what any daemon started end, if a time is set', drain(120), ['drain-term', '120'], 150],
+    ['ends a daemon without drain if no time is set', drain(0), ['terminate', '0'], 30],
+    ['takes the default if the field is empty', { ...job, drain: {} }, ['drain-usr1', '3600'], 3630],
+    ['has the grace period of the template', { template: grace(90) }, ['terminate', '0'], 90],
+    ['may be told to kill at once', { template: grace(0) }, ['terminate', '0'], 0],
+    [
+      'has a longer grace period of the template',
+      { ...job, ...drain(10), template: grace(90) },
+      ['drain-usr1', '10'],
+      90,
+    ],
+    [
+      'has more grace than the template says, if the drain needs it',
+      { ...job, ...drain(300), template: grace(90) },
+      ['drain-usr1', '300'],
+      330,
+    ],
+  ];
+  for (const [name, spec, init, graceSeconds] of rows)
+    test(name, () => {
+      const daemon = aDaemon(spec);
+      assert.deepEqual(initArguments(daemon), [...init, '--']);
+      assert.equal(podSpecOf(daemon).terminationGracePeriodSeconds, graceSeconds);
+    });
+
+  test('that drains for long is no failed rollout', () => {
+    assert.equal(deploymentOf(aDaemon(job)).spec.progressDeadlineSeconds, 3630);
+    assert.equal(deploymentOf(aDaemon()).spec.progressDeadlineSeconds, 600);
+  });
+});
+
+describe('probes', () => {
+  const exec = { command: ['pgrep', 'perl'] };
+  const probing = (probes: Partial<V1Container>): V1Container =>
+    containerOf(aDaemon({ template: { spec: { containers: [{ name: 'daemon', ...probes }] } } }));
+
+  test('are none, because the daemon has nothing to ask and the init ends with it', () => {
+    const { livenessProbe, readinessProbe, startupProbe } = containerOf(aDaemon());
+    assert.deepEqual([livenessProbe, readinessProbe, startupProbe], [undefined, undefined, undefined]);
+  });
+
+  test('for liveness wait until the start-up allowance is used up', () => {
+    const livenessProbe = { exec, timeoutSeconds: 5, periodSeconds: 60, initialDelaySeconds: 30 };
+    const { startupProbe, ...container } = probing({ livenessProbe });
+    assert.deepEqual(startupProbe, { exec, timeoutSeconds: 5, periodSeconds: 10, failureThreshold: 60 });
+    assert.deepEqual(container.livenessProbe, livenessProbe);
+  });
+
+  test('for the start are left as the template has them', () => {
+    const startupProbe = { exec, failureThreshold: 5 };
+    assert.deepEqual(probing({ livenessProbe: { exec }, startupProbe }).startupProbe, startupProbe);
+  });
+
+  test('for readiness are left alone', () => {
+    assert.equal(probing({ readinessProbe: { exec } }).startupProbe, undefined);
+  });
+
+  test('of another container are left alone', () => {
+    const sidecar = { name: 'sidecar', image: 'sidecar:1', livenessProbe: { exec } };
+    const spec = podSpecOf(aDaemon({ template: { spec: { containers: [sidecar] } } }));
+    assert.deepEqual(spec.containers[1], sidecar);
+  });
+});
+
 describe('the environment', () => {
   test('names the configuration and the pid directory', () => {
     assert.deepEqual(containerOf(aDaemon()).env, [

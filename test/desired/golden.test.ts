@@ -1,5 +1,5 @@
 /**
- * The whole Deployment of every sample, as files. A pod template that changes restarts every running daemon when users
+ * The whole Deployment of every sample and preset, as files. A pod template that changes restarts every running daemon when users
  * upgrade the operator: such a change must be meant, announced in the changelog, and seen in a review.
  *
  * After a change that is meant: UPDATE_GOLDEN=1 node --test test/desired/golden.test.ts
@@ -45,6 +45,7 @@ const everything = aDaemon({
   image: 'registry.example.com/scheduler:7',
   config: { frequency: 60, password: '{{PASSWORD}}', nested: { verbose: false } },
   args: ['--debug'],
+  drain: { timeoutSeconds: 7200 },
   env: [{ name: 'PASSWORD', valueFrom: { secretKeyRef: { name: 'clarive', key: 'password' } } }],
   envFrom: [{ configMapRef: { name: 'clarive', optional: true } }],
   template: {
@@ -73,6 +74,15 @@ const everything = aDaemon({
 const daemons: [name: string, daemon: ClariveDaemon][] = [
   ...readdirSync(samples).map((file): [string, ClariveDaemon] => [file, sample(file)]),
   ['everything.yaml', everything],
+  ...[
+    'service.approval.daemon',
+    'service.dispatcher',
+    'service.topic.inactivity_daemon',
+    'service.plugin',
+  ].map((service): [string, ClariveDaemon] => [
+    `${service}.yaml`,
+    aDaemon({ metadata: { name: 'one' }, service }),
+  ]),
 ];
 
 describe('the Deployment of', () => {

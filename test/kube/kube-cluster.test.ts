@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { ClariveDaemonStatus } from '../../src/api/clarive-daemon.ts';
 import { desiredDeployment, type Rendered } from '../../src/desired/deployment.ts';
+import { overlayChild } from '../../src/desired/overlay.ts';
 import { ApiError } from '../../src/kube/api-error.ts';
 import { EventRecorder } from '../../src/kube/event-recorder.ts';
 import { KubeCluster, type StoredDaemon } from '../../src/kube/kube-cluster.ts';
@@ -9,6 +10,7 @@ import type { RawObject } from '../../src/kube/reflector.ts';
 import { Store } from '../../src/kube/store.ts';
 import type { ApiRequest } from '../../src/kube/transport.ts';
 import { RefusedError } from '../../src/reconcile/errors.ts';
+import type { MountFailure } from '../../src/status/mounts.ts';
 import { observeDeployment, type ObservedDeployment, type ObservedPod } from '../../src/status/observed.ts';
 import { aDaemon } from '../support/builders.ts';
 
@@ -56,12 +58,17 @@ function aCluster(...answers: Answer[]) {
     () => undefined,
     (pod) => pod.daemon,
   );
+  const mountFailures = new Store<MountFailure>(
+    () => undefined,
+    ({ podUid }) => podUid,
+  );
   const transport = { request };
   const cluster = new KubeCluster({
     transport,
     daemons,
     children,
     pods,
+    mountFailures,
     observeDaemon: (object) => ({
       key: 'clarive/purge',
       uid: object.metadata.uid,
@@ -69,13 +76,24 @@ function aCluster(...answers: Answer[]) {
       daemon: object as unknown as StoredDaemon['daemon'],
     }),
     observeChild: (object) => observeDeployment(object, undefined),
+    overlayChild,
     events: new EventRecorder({ transport, now: () => 0, instance: 'test', onError: () => undefined }),
     signal: stopping.signal,
     leads: () => leading.now,
     onChildWritten: (...what) => written.push(what),
   });
   const child = observeDeployment(childObject(10), undefined);
-  return { cluster, children, pods, child, requests, written, leading, signal: stopping.signal };
+  return {
+    cluster,
+    children,
+    pods,
+    mountFailures,
+    child,
+    requests,
+    written,
+    leading,
+    signal: stopping.signal,
+  };
 }
 
 function refusal(code: number, reason: string, message = 'as the server says'): ApiError {
@@ -219,6 +237,69 @@ describe('an apply', () => {
     assert.equal(await rejection(cluster.applyChild(child, desired)), changed, 'not the fault of the spec');
     assert.equal(requests.length, 2);
   });
+
+  describe('that is refused', () => {
+    const volume = (source: object) => ({
+      template: { spec: { volumes: [{ name: 'clarive-pid', ...source }] } },
+    });
+    const swapped = { spec: volume({ hostPath: { path: '/srv' } }) };
+    const invalid = () => refusal(422, 'Invalid', 'may not specify more than 1 volume type');
+
+    test('as invalid is sent again after ours has replaced the other member of each union', async () => {
+      const ownApply = { ...applied, fieldsV1: { 'f:a': { 'f:b': {} } } };
+      const ownUpdate = { ...created, fieldsV1: { 'f:a': { 'f:c': {} }, 'f:d': {} } };
+      const { cluster, child, requests } = aCluster(
+        childObject(10, swapped),
+        invalid(),
+        childObject(11),
+        childObject(11, { metadata: { managedFields: [ownApply, foreign, ownUpdate] } }),
+        childObject(12),
+        childObject(13),
+      );
+      await cluster.applyChild(child, desired);
+      assert.deepEqual(
+        requests.map(({ method }) => method),
+        ['GET', 'PATCH', 'PUT', 'GET', 'PATCH', 'PATCH'],
+      );
+      const { metadata, spec } = (requests[2] as ApiRequest).body as Rendered['deployment'];
+      assert.deepEqual(
+        [metadata.uid, metadata.resourceVersion, metadata.annotations],
+        ['child-1', '10', undefined],
+      );
+      assert.deepEqual(
+        spec.template.spec.volumes?.find(({ name }) => name === 'clarive-pid'),
+        { name: 'clarive-pid', emptyDir: {} },
+      );
+      assert.deepEqual(requests[4]?.body, [
+        { op: 'test', path: '/metadata/managedFields/2', value: ownUpdate },
+        { op: 'test', path: '/metadata/managedFields/0', value: ownApply },
+        {
+          op: 'replace',
+          path: '/metadata/managedFields/0/fieldsV1',
+          value: { 'f:a': { 'f:b': {}, 'f:c': {} }, 'f:d': {} },
+        },
+        { op: 'remove', path: '/metadata/managedFields/2' },
+      ]);
+      assert.deepEqual(requests[5], requests[1]);
+      assert.equal(cluster.child('clarive/purge')?.resourceVersion, '13');
+    });
+
+    test('as invalid also then is InvalidSpec, and changes nothing', async () => {
+      const { cluster, child, requests, written } = aCluster(childObject(10), invalid(), invalid());
+      const error = await rejection(cluster.applyChild(child, desired));
+      assert.ok(error instanceof RefusedError);
+      assert.equal(error.reason, 'InvalidSpec');
+      assert.deepEqual([requests.length, written], [3, []]);
+    });
+
+    test('for any other cause is not sent again', async () => {
+      for (const cause of [refusal(403, 'Forbidden'), refusal(500, 'InternalError')]) {
+        const { cluster, child, requests } = aCluster(childObject(10), cause);
+        await rejection(cluster.applyChild(child, desired));
+        assert.equal(requests.length, 2);
+      }
+    });
+  });
 });
 
 test('an apply to a child that was made anew is not sent; the new one is learned', async () => {
@@ -300,8 +381,8 @@ describe('a refusal of a child', () => {
   });
 });
 
-test('reads come from the stores; pods are found by their daemon', async () => {
-  const { cluster, pods, requests } = aCluster();
+test('reads come from the stores; pods are found by their daemon, and Events about volumes by the pods', async () => {
+  const { cluster, pods, mountFailures, requests } = aCluster();
   const pod = {
     key: 'clarive/purge-1',
     uid: 'p',
@@ -311,6 +392,19 @@ test('reads come from the stores; pods are found by their daemon', async () => {
   pods.upsert(pod);
   assert.deepEqual(cluster.pods('clarive/purge'), [pod]);
   assert.deepEqual(cluster.pods('clarive/other'), []);
+  const failure: MountFailure = {
+    key: 'clarive/purge-1.1',
+    uid: 'e',
+    resourceVersion: '2',
+    pod: 'clarive/purge-1',
+    podUid: 'p',
+    message: 'no',
+    toldAt: '',
+  };
+  mountFailures.upsert(failure);
+  mountFailures.upsert({ ...failure, key: 'clarive/purge-1.2', podUid: 'earlier' });
+  assert.deepEqual(cluster.mountFailures('clarive/purge'), [failure]);
+  assert.deepEqual(cluster.mountFailures('clarive/other'), []);
   assert.equal(cluster.daemon('clarive/purge'), undefined);
   assert.deepEqual(requests, []);
 });

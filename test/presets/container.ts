@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import type { ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
@@ -16,6 +17,7 @@ import {
 import type { FSWatcher } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { parseStandInRecords } from '../../e2e/images/stand-in-records.ts';
 import type { StandInRecord } from '../../e2e/images/stand-in-records.ts';
@@ -44,12 +46,15 @@ export interface ContainerOptions {
   env?: Record<string, string>;
   /** Names of jobs that the stand-in starts and that run until `endJob`. */
   jobs?: string[];
+  /** Process 1 waits before its first command, until `holdFirstFork`. */
+  waits?: boolean;
 }
 
 /** A pid namespace in which a command runs as process 1, or below the init script, with a folder of its own. */
 export class Container {
   readonly #folder: string;
   readonly #records: string;
+  readonly #gate: string;
   readonly #process: ChildProcessByStdio<null, Readable, Readable>;
   readonly #exited: Promise<number | null>;
   readonly #watcher: FSWatcher;
@@ -73,10 +78,12 @@ export class Container {
     command,
     env,
     jobs = [],
+    waits = false,
   }: ContainerOptions) {
     if (!isolation) throw new Error('Cannot create a pid namespace; run as root');
     this.#folder = mkdtempSync(join(tmpdir(), 'clarive-init-'));
     this.#records = join(this.#folder, 'records');
+    this.#gate = join(this.#folder, 'gate');
     for (const name of ['records', 'logs', 'jobs/start', 'jobs/end', 'bin', 'shell']) {
       mkdirSync(join(this.#folder, name), { recursive: true });
     }
@@ -87,6 +94,10 @@ export class Container {
     const sh = join(this.#folder, 'shell/sh');
     const inner = command ?? [sh, join(standIn, 'cla'), ...daemon, '-c', 'clarive', '--id', 'test'];
     const init = mode ? [sh, '-c', initScript, 'clarive-init', mode, String(drainSeconds), '--'] : [];
+    if (waits) {
+      spawnSync('mkfifo', [this.#gate]);
+      init.unshift('sh', '-c', 'read -r _ <"$0"; exec "$@"', this.#gate);
+    }
     // The namespace ends with unshare (--kill-child), and that with this process, however it ends.
     const outer = ['--pdeathsig', 'KILL', 'unshare', ...isolation];
     // Not in the environment of unshare, for which busybox has a lesser command of the same name.
@@ -138,23 +149,42 @@ export class Container {
     );
   }
 
-  /** Waits until process 2 exists, which is the first that the init starts. */
-  async hasChild(): Promise<void> {
-    await waitFor(() => this.#hostPid(2) !== undefined, {
-      what: 'process 2',
+  /**
+   * Lets process 1, which `waits`, go on to its first fork, and keeps the forked process from running. Returns what lets
+   * that run, or undefined if this user can't trace processes.
+   */
+  async holdFirstFork(): Promise<(() => void) | undefined> {
+    const script = join(import.meta.dirname, 'hold-fork.pl');
+    const tracer = spawn('perl', [script, String(this.#initPid())], { stdio: ['pipe', 'pipe', 'inherit'] });
+    tracer.on('error', () => {}); // no perl: no lines
+    const lines = createInterface({ input: tracer.stdout })[Symbol.asyncIterator]();
+    if ((await lines.next()).value !== 'ready') return undefined;
+    writeFileSync(this.#gate, '\n');
+    assert.equal((await lines.next()).value, 'held');
+    return () => tracer.stdin.end();
+  }
+
+  /** Waits until a process of the container exists. */
+  async processExists(pid: number): Promise<void> {
+    await waitFor(() => this.#hostPid(pid) !== undefined, {
+      what: `process ${pid}`,
       timeoutMs: patienceMs,
       intervalMs: 1,
     });
   }
 
+  /** The records of `event` that are there. */
+  all(event: StandInRecord['event']): StandInRecord[] {
+    const texts = readdirSync(this.#records).map((file) => readFileSync(join(this.#records, file), 'utf8'));
+    return texts.flatMap(parseStandInRecords).filter((record) => record.event === event);
+  }
+
   /** The first record of `event` for which `accepts` holds, if it is there. */
   find(
     event: StandInRecord['event'],
-    accepts = (_record: StandInRecord): boolean => true,
+    accepts?: (record: StandInRecord) => boolean,
   ): StandInRecord | undefined {
-    const texts = readdirSync(this.#records).map((file) => readFileSync(join(this.#records, file), 'utf8'));
-    const records = texts.flatMap(parseStandInRecords);
-    return records.find((record) => record.event === event && accepts(record));
+    return this.all(event).find((record) => accepts?.(record) ?? true);
   }
 
   /** Waits for such a record. */

@@ -10,6 +10,7 @@ import { carries } from '../../src/desired/compare.ts';
 import { desiredDeployment, type DaemonDefaults, type Rendered } from '../../src/desired/deployment.ts';
 import type { Cluster, DaemonEvent } from '../../src/reconcile/cluster.ts';
 import { RefusedError } from '../../src/reconcile/errors.ts';
+import type { MountFailure } from '../../src/status/mounts.ts';
 import { observeDeployment, type ObservedDeployment, type ObservedPod } from '../../src/status/observed.ts';
 import { aDaemon } from '../support/builders.ts';
 import { aPod, type RawPodOptions } from '../status/observed-builders.ts';
@@ -35,6 +36,8 @@ export class FakeCluster implements Cluster {
   /** Every write of the operator since it was last emptied, such as `scale purge to 0`. */
   writes: string[] = [];
   events: string[] = [];
+  /** What the Events say, in the same order. */
+  readonly messages: string[] = [];
   /** Thrown at every write to a child, while it is set. */
   childWriteError: Error | undefined;
   /** A foreign Deployment of this name exists without our label, so that the operator can't see it. */
@@ -110,6 +113,10 @@ export class FakeCluster implements Cluster {
     return (this.#shownPods.get(key) ?? []).map((pod) => aPod(pod));
   }
 
+  mountFailures(): MountFailure[] {
+    return [];
+  }
+
   /** The watch of Deployments shows what there is. To it, a child that loses the label is gone; an answer may bring it back. */
   deliverChild(key: ObjectKey): void {
     const child = this.children.get(key);
@@ -165,8 +172,9 @@ export class FakeCluster implements Cluster {
     this.daemons.set(key, { ...stored, status: JSON.parse(JSON.stringify(status)) as ClariveDaemonStatus });
   }
 
-  recordEvent(_: ClariveDaemon, { type, reason }: DaemonEvent): void {
+  recordEvent(_: ClariveDaemon, { type, reason, message }: DaemonEvent): void {
     this.events.push(`${type} ${reason}`);
+    this.messages.push(message);
   }
 
   // What Kubernetes does. Each of the following returns whether there was something to do.

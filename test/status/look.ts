@@ -21,6 +21,7 @@ export function look({ second = 60, before, ...sight }: Sight = {}): StatusRepor
     outcome: { is: 'settled' },
     child: aChild({ daemon, replicas: wanted }),
     pods: wanted === 0 ? [] : [aPod()],
+    mountFailures: [],
     ...sight,
     daemon,
     wanted,

@@ -6,12 +6,14 @@ import { aDaemon } from '../support/builders.ts';
 import { conditionOf, look, messageOf, verdict, type Sight } from './look.ts';
 import {
   aChild,
+  aMountFailure,
   aPod,
   at,
   backingOff,
   exit,
   exited,
   running,
+  setUpFailed,
   startError,
   waiting,
   type RawPodOptions,
@@ -33,6 +35,12 @@ function pod(options: RawPodOptions): Sight {
 
 function container(raw: object): Sight {
   return pod({ phase: 'Pending', container: raw });
+}
+
+/** A pod that is being created, while the kubelet tells these failures. */
+function unmounted(...messages: string[]): Sight {
+  const mountFailures = messages.map((message) => aMountFailure(message));
+  return { ...container(waiting('ContainerCreating')), mountFailures };
 }
 
 function refusedPod(message: string): Sight {
@@ -73,7 +81,7 @@ const rows: Row[] = [
     'Stopping while its pod drains, for as long as that takes',
     { daemon: stopped, pods: [aPod({ deleting: true })], second: 7200 },
     'Stopping Reconciling Active',
-    'Pod purge-1 is being stopped',
+    'Pod purge-1 is being stopped; it ends by 2026-01-01T00:00:00Z at the latest',
   ],
   [
     'Stopping until the controller has seen the stop, because it may be about to create a pod',
@@ -328,7 +336,7 @@ const rows: Row[] = [
     'WaitingForOldPod while the old pod drains, for as long as that takes',
     { pods: [aPod({ deleting: true })], child: aChild({ generation: 2, current: 0 }), second: 7200 },
     'WaitingForOldPod Reconciling Active',
-    'Waiting for pod purge-1 to end before its successor starts',
+    'Waiting for pod purge-1 to end before its successor starts; it ends by 2026-01-01T00:00:00Z at the latest',
   ],
   [
     'WaitingForOldPod while the pod of an earlier daemon drains',
@@ -497,6 +505,22 @@ const rows: Row[] = [
     'admission webhook "images.example.com" denied the request: no',
   ],
 
+  [
+    'AdmissionRejected when a ValidatingAdmissionPolicy denies the Deployment, which it calls invalid',
+    refusedDeployment(
+      "deployments.apps \"purge\" is forbidden: ValidatingAdmissionPolicy 'images' with binding 'images' denied request: no",
+      'InvalidSpec',
+    ),
+    'AdmissionRejected Stalled',
+    "deployments.apps \"purge\" is forbidden: ValidatingAdmissionPolicy 'images' with binding 'images' denied request: no",
+  ],
+  [
+    'AdmissionRejected when a webhook denies the Deployment and gives it no status code',
+    refusedDeployment('admission webhook "images.example.com" denied the request: no', 'InvalidSpec'),
+    'AdmissionRejected Stalled',
+    'admission webhook "images.example.com" denied the request: no',
+  ],
+
   // MissingReference
   [
     'MissingReference for a Secret in env',
@@ -551,6 +575,86 @@ const rows: Row[] = [
     }),
     'MissingReference Reconciling',
     'The daemon can\'t be started: secret "smtp" not found',
+  ],
+
+  [
+    'MissingReference for a ConfigMap that a volume names',
+    unmounted(setUpFailed('conf', 'configmap "settings" not found')),
+    'MissingReference Reconciling',
+    'The daemon can\'t be started: volume "conf": configmap "settings" not found',
+  ],
+  [
+    'MissingReference for a Secret that a volume names, before init containers too',
+    {
+      ...unmounted(setUpFailed('key', 'secret "ssh" not found')),
+      ...pod({
+        phase: 'Pending',
+        container: waiting('PodInitializing'),
+        init: [{ name: 'wait', ...waiting('PodInitializing') }],
+      }),
+    },
+    'MissingReference Reconciling',
+    'The daemon can\'t be started: volume "key": secret "ssh" not found',
+  ],
+  [
+    'MissingReference for the sources of a projected volume',
+    unmounted(setUpFailed('all', '[configmap "a" not found, secret "b" not found]')),
+    'MissingReference Reconciling',
+    'The daemon can\'t be started: volume "all": [configmap "a" not found, secret "b" not found]',
+  ],
+  [
+    'MissingReference for keys that volumes name, in the same order whatever fails first',
+    unmounted(
+      setUpFailed('key', 'references non-existent secret key: id_rsa'),
+      setUpFailed('conf', 'configmap references non-existent config key: site.yml'),
+    ),
+    'MissingReference Reconciling',
+    'The daemon can\'t be started: volume "conf": configmap references non-existent config key: site.yml; ' +
+      'volume "key": references non-existent secret key: id_rsa',
+  ],
+  [
+    'MissingReference for a claim that is gone since the pod has its node',
+    unmounted(
+      'Unable to attach or mount volumes: unmounted volumes=[jobs], unattached volumes=[], failed to process volumes=[jobs]: ' +
+        'error processing PVC clarive/jobs: failed to fetch PVC from API server: persistentvolumeclaims "jobs" not found',
+    ),
+    'MissingReference Reconciling',
+    "The daemon can't be started: " +
+      'Unable to attach or mount volumes: unmounted volumes=[jobs], unattached volumes=[], failed to process volumes=[jobs]: ' +
+      'error processing PVC clarive/jobs: failed to fetch PVC from API server: persistentvolumeclaims "jobs" not found',
+  ],
+  [
+    'MissingReference, not Starting, when another volume fails for another cause',
+    unmounted(setUpFailed('a', 'no such host'), setUpFailed('b', 'secret "ssh" not found')),
+    'MissingReference Reconciling',
+    'The daemon can\'t be started: volume "b": secret "ssh" not found',
+  ],
+  [
+    'Starting with the words of the kubelet for any other failure to mount, without the command that failed',
+    unmounted(
+      setUpFailed(
+        'jobs',
+        'mount failed: exit status 32\nMounting command: mount\nMounting arguments: -t nfs -o password=hunter2 nas:/jobs /var/lib/kubelet\n' +
+          'Output: mount.nfs: Connection refused for nas:/jobs',
+      ),
+    ),
+    'Starting Reconciling',
+    'Pod purge-1 is starting: volume "jobs": mount failed: exit status 32: mount.nfs: Connection refused for nas:/jobs',
+  ],
+  [
+    'Starting with the same words when the kubelet sums them up',
+    unmounted(`(combined from similar events): ${setUpFailed('jobs', 'no such host')}`),
+    'Starting Reconciling',
+    'Pod purge-1 is starting: volume "jobs": no such host',
+  ],
+  [
+    'Starting without a word of what passes by itself',
+    unmounted(
+      setUpFailed('conf', 'failed to sync configmap cache: timed out waiting for the condition'),
+      setUpFailed('token', 'object "clarive"/"kube-root-ca.crt" not registered'),
+    ),
+    'Starting Reconciling',
+    'Pod purge-1 is starting',
   ],
 
   // ImagePullFailed
