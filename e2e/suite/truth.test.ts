@@ -1,7 +1,7 @@
 /** Whether a daemon is active, and if not, why: as real pods make it true. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { pods } from '../../test/support/resources.ts';
+import { events, pods } from '../../test/support/resources.ts';
 import { untilList } from '../../test/support/until.ts';
 import { condition, daemon, untilReason } from './daemons.ts';
 import { withKubectl } from './kubectl.ts';
@@ -65,6 +65,23 @@ test('a quota that has no room for the pod is QuotaExceeded, in the words of the
     await given.apply(daemon('surplus'));
     const surplus = await untilReason(given, 'surplus', 'QuotaExceeded');
     assert.match(condition(surplus, 'Ready')?.message ?? '', /exceeded quota: none/);
+  }));
+
+test('directories that end with the pod are warned of once', (t) =>
+  withKubectl(t, async (given) => {
+    await given.apply(daemon('purge', { service: 'service.purge.daemon' }));
+    const warned = ({ reason }: { reason?: string | undefined }) => reason === 'EphemeralDirectory';
+    await untilReason(given, 'purge', 'Running');
+    const found = await untilList(given.kube, events, {}, (all) => all.some(warned), {
+      describe: 'a warning',
+    });
+    assert.match(found.find(warned)?.message ?? '', /"jobs", "logs", "tmp"/);
+    await given.kubectl('scale', 'cld/purge', '--replicas=0');
+    await untilReason(given, 'purge', 'Stopped');
+    await given.kubectl('scale', 'cld/purge', '--replicas=1');
+    await untilReason(given, 'purge', 'Running');
+    const counts = (await given.kube.list(events)).filter(warned).map(({ count }) => count);
+    assert.deepEqual(counts, [1]);
   }));
 
 test('Pod Security "restricted" lets the daemon in', (t) =>
