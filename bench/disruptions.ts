@@ -1,9 +1,9 @@
 /** What is measured when something stops: the operator, its leader, the API server. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { deployments } from '../test/support/resources.ts';
-import { isCountedWrite, tally } from './audit-log.ts';
+import { isCountedWrite, tally } from '../test/support/audit-log.ts';
 import { daemonNames } from './driver.ts';
-import { type Lab, probe, record, startApiServer, startOperator, type Visit } from './lab.ts';
+import { type Lab, probe, record, startOperator, type Visit } from './lab.ts';
 import { Observer } from './observer.ts';
 import type { Operator } from './operators.ts';
 import { memoryMb } from './processes.ts';
@@ -55,7 +55,7 @@ export async function apiServerAway(lab: Lab, visit: Visit): Promise<void> {
   visit.observer.close();
   const stoppedAtMs = performance.now();
   await cluster.stopApiServer();
-  await startApiServer(lab);
+  await cluster.startApiServer();
   const readyAtMs = performance.now();
   const before = await kube.get(deployments, changed);
   const wanted = before.spec?.replicas === 0 ? 1 : 0;

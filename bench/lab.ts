@@ -1,8 +1,7 @@
 /** Everything that a measurement works with, and where its figures go. */
 import { join } from 'node:path';
 import type { Cluster } from '../e2e/cluster/index.ts';
-import { waitFor } from '../e2e/host/wait-for.ts';
-import type { AuditLog } from './audit-log.ts';
+import type { AuditLog } from '../test/support/audit-log.ts';
 import type { Driver } from './driver.ts';
 import { Observer } from './observer.ts';
 import { type Operator, type OperatorName, OperatorProcess } from './operators.ts';
@@ -85,21 +84,4 @@ export async function probe({ driver }: Lab, observer: Observer): Promise<void> 
     10_000,
   );
   observer.takeChanges();
-}
-
-/** Without kube-controller-manager, API server and etcd do nothing but what operator and driver ask for. */
-export async function endControllers(): Promise<void> {
-  process.kill(await descendant(process.pid, 'kube-controller-manager'), 'SIGKILL');
-}
-
-/** Returns when it serves again. */
-export async function startApiServer({ cluster, driver }: Lab): Promise<void> {
-  // The cluster calls it a failed start that its controllers are not there.
-  await cluster.startApiServer().catch(() => undefined);
-  const isReady = () =>
-    driver.kube.send({ method: 'GET', path: '/readyz' }).then(
-      ({ code }) => code === 200,
-      () => false,
-    );
-  await waitFor(isReady, { what: 'the API server to become ready', timeoutMs: 60_000, intervalMs: 5 });
 }

@@ -1,6 +1,6 @@
 /** What is measured while everything works. Each function leaves all daemons settled. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { isCountedWrite, isEventWrite, tally } from './audit-log.ts';
+import { isCountedWrite, isEventWrite, tally } from '../test/support/audit-log.ts';
 import { apiServerPid, type Lab, record, type Visit } from './lab.ts';
 import { cpuMs, memoryMb } from './processes.ts';
 import type { Change } from './observer.ts';

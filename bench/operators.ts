@@ -13,7 +13,7 @@ import { defaults } from './driver.ts';
 import { peerProgram } from './peer.ts';
 
 /** V8 flags with which the product is shipped. */
-export const nodeFlags = ['--max-semi-space-size=2'];
+export const nodeFlags = ['--max-semi-space-size=4', '--always-sparkplug'];
 
 export type OperatorName = 'ours' | 'Go';
 

@@ -11,11 +11,11 @@ import { run } from '../e2e/host/run.ts';
 import { waitFor } from '../e2e/host/wait-for.ts';
 import { KubeClient } from '../test/support/kube-client.ts';
 import { seededRandom } from '../test/support/random.ts';
-import { AuditLog } from './audit-log.ts';
+import { AuditLog } from '../test/support/audit-log.ts';
 import { apiServerAway, handOver, restart, stopIdle, stopUnderLoad } from './disruptions.ts';
 import { daemonNames, Driver } from './driver.ts';
 import { amongForeignObjects } from './foreign.ts';
-import { endControllers, Figures, type Lab, probe, startOperator, tidyUp, type Visit } from './lab.ts';
+import { Figures, type Lab, probe, startOperator, tidyUp, type Visit } from './lab.ts';
 import { ceiling, create, idle, scaleAtRest, storm } from './measurements.ts';
 import { Observer } from './observer.ts';
 import { goOperator, nodeFlags, type Operator, ourOperator } from './operators.ts';
@@ -74,7 +74,7 @@ async function main(): Promise<number> {
     rounds: requireNumber('rounds', values.rounds),
   };
   progress(`Load of the machine: ${loadavg()[0]?.toFixed(2)}; Node with ${nodeFlags.join(' ')}`);
-  const cluster = await startCluster({ auditLog: true, progress });
+  const cluster = await startCluster({ auditLog: true, controllers: false, progress });
   try {
     const lab = await setUp(cluster);
     return await (values.profile ? profile(lab, options) : compare(lab, options));
@@ -84,7 +84,6 @@ async function main(): Promise<number> {
 }
 
 async function setUp(cluster: Cluster): Promise<Lab> {
-  await endControllers();
   const files = globSync('crds/*.yaml', { cwd: root }).flatMap((file) => ['-f', file]);
   await run(cluster.kubectl, ['apply', '--server-side', ...files], { env: cluster.env, cwd: root });
   const driver = await Driver.connect(await KubeClient.connect(cluster.kubeconfig), seededRandom(1));

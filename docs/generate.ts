@@ -1,32 +1,37 @@
 /**
- * Writes the chapters of the documentation that come from tables in the code.
+ * Writes what is generated in docs: the chapters that come from tables in the code, and argo-cd/argocd-cm.yaml.
  *
- *   node docs/generate.ts           writes them
- *   node docs/generate.ts --check   exits 1 if one of them is not what it would write
+ *   node docs/generate.ts           writes it
+ *   node docs/generate.ts --check   exits 1 if a file is not what it would write
  */
 import { writeFile } from 'node:fs/promises';
 import { formatted, readText } from '../crds/generator/outputs.ts';
 import { settingsChapter } from '../src/config/help.ts';
+import { configMap } from './argo-cd/config-map.ts';
 import { daemonsChapters } from './daemons-chapters.ts';
 
-/** What stands between `<!-- mark -->` and `<!-- end of mark -->` in each page. */
-const chapters = [
-  { page: 'docs/configuration.md', mark: 'settings', text: settingsChapter() },
-  { page: 'docs/daemons.md', mark: 'daemons', text: daemonsChapters() },
-];
+const files = {
+  'docs/configuration.md': await pageWith('docs/configuration.md', 'settings', settingsChapter()),
+  'docs/daemons.md': await pageWith('docs/daemons.md', 'daemons', daemonsChapters()),
+  'docs/argo-cd/argocd-cm.yaml': configMap(),
+};
 
 const isCheck = process.argv.includes('--check');
-for (const { page, mark, text } of chapters) {
-  const present = await readText(page);
-  const marks = new RegExp(`(?<=<!-- ${mark} -->\n\n)[^]*(?=\n<!-- end of ${mark} -->)`);
-  if (!marks.test(present)) throw new Error(`Cannot generate ${page}: it has no marks for "${mark}"`);
-  const wanted = await formatted(
-    page,
-    present.replace(marks, () => text),
-  );
-  if (wanted === present) continue;
+for (const [path, text] of Object.entries(files)) {
+  if (text === (await readText(path))) continue;
   if (isCheck) {
-    console.error(`${page} differs from its source: run "node docs/generate.ts"`);
+    console.error(`${path} differs from its source: run "node docs/generate.ts"`);
     process.exitCode = 1;
-  } else await writeFile(new URL(`../${page}`, import.meta.url), wanted);
+  } else await writeFile(new URL(`../${path}`, import.meta.url), text);
+}
+
+/** The page, with this text between `<!-- mark -->` and `<!-- end of mark -->`. */
+async function pageWith(path: string, mark: string, text: string): Promise<string> {
+  const page = await readText(path);
+  const place = new RegExp(`(?<=<!-- ${mark} -->\n\n)[^]*(?=\n<!-- end of ${mark} -->)`);
+  if (!place.test(page)) throw new Error(`Cannot generate ${path}: it has no marks for "${mark}"`);
+  return formatted(
+    path,
+    page.replace(place, () => text),
+  );
 }

@@ -1,8 +1,9 @@
 /** The operator's configuration. Environment, command line and files come in as arguments. */
 import { helpText } from './config/help.ts';
-import { type Name, names, settings, type Values } from './config/settings.ts';
+import { settings, type Values } from './config/settings.ts';
 import { fromEnvironment, fromFile, fromFlags, type Given, type Source } from './config/sources.ts';
-import type { DaemonDefaults } from './desired/deployment.ts';
+import { readValues } from './config/values.ts';
+import type { DaemonDefaults } from './desired/settings.ts';
 import type { ListenAddress } from './http-server.ts';
 
 export interface Config {
@@ -38,16 +39,21 @@ const serviceAccountNamespace = '/var/run/secrets/kubernetes.io/serviceaccount/n
 
 /** A flag goes before the environment, that before the file, and that before the default. The result is frozen. */
 export function readConfig(input: ConfigInput): ConfigResult {
-  const flags = fromFlags(input.argv);
+  const flags = fromFlags(input.argv, settings);
   if (flags.help) return { help: helpText() };
   if (flags.version) return { version: true };
 
   const environment = fromEnvironment(input.env);
   const given = { ...environment.given, ...flags.given };
   const file = given.config ? readConfigFile(given.config, input) : undefined;
-  const { values, problems } = readValues({ ...file?.given, ...given });
+  const { values, problems } = readValues(settings, { ...file?.given, ...given });
+  const noFlags = flags.words.map((word) => `"${word}" is no flag: see --help for all settings`);
 
-  const all = [flags, environment, file].flatMap((source) => source?.problems ?? []).concat(problems);
+  const all = [
+    ...noFlags,
+    ...[flags, environment, file].flatMap((source) => source?.problems ?? []),
+    ...problems,
+  ];
   return all.length > 0 ? { problems: all } : { config: configOf(values, input) };
 }
 
@@ -61,22 +67,6 @@ function readConfigFile({ place, texts }: Given, { readFile }: ConfigInput): Sou
       problems: [`${place} is "${path}": set it to a file that can be read (${reasonOf(error)})`],
     };
   }
-}
-
-function readValues(given: Source['given']): { values: Values; problems: string[] } {
-  const problems: string[] = [];
-  const valueOf = (name: Name): unknown => {
-    const setting = settings[name];
-    const source = given[name];
-    if (!source) return setting.default;
-    const result = setting.read(source.texts);
-    if ('value' in result) return result.value;
-    for (const text of result.wrong)
-      problems.push(`${source.place} is "${text}": set it to ${setting.expected}`);
-    return setting.default;
-  };
-  const values = Object.fromEntries(names.map((name) => [name, valueOf(name)])) as Values;
-  return { values, problems };
 }
 
 function configOf(values: Values, input: ConfigInput): Config {

@@ -4,16 +4,21 @@ import { hostname } from 'node:os';
 import { readConfig, type Config } from './config.ts';
 import { realClock } from './controller/clock.ts';
 import { serveHealth, watchCheck } from './health.ts';
+import { importCommand } from './import-command.ts';
 import { createLogger } from './logger.ts';
 import { Metrics, serveMetrics } from './metrics.ts';
 import { ClariveOperator } from './operator.ts';
+import packageFile from '../package.json' with { type: 'json' };
 
-const packageFile = new URL('../package.json', import.meta.url);
-const { name, version } = JSON.parse(readFileSync(packageFile, 'utf8')) as { name: string; version: string };
+const { name, version } = packageFile;
 
-function main(): Promise<void> | void {
+async function main(argv: string[]): Promise<void> {
+  if (argv[0] === 'import') {
+    process.exitCode = await importCommand(argv.slice(1));
+    return;
+  }
   const readFile = (path: string) => readFileSync(path, 'utf8');
-  const result = readConfig({ argv: process.argv.slice(2), env: process.env, readFile });
+  const result = readConfig({ argv, env: process.env, readFile });
   if ('help' in result) return void process.stdout.write(result.help);
   if ('version' in result) return void process.stdout.write(`${version}\n`);
   if ('config' in result) return run(result.config);
@@ -60,7 +65,7 @@ async function run(config: Config): Promise<void> {
 }
 
 try {
-  await main();
+  await main(process.argv.slice(2));
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = 1;

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { type Config, type ConfigInput, readConfig } from '../src/config.ts';
 import { settingsChapter } from '../src/config/help.ts';
-import { flagOf, names, variableOf } from '../src/config/settings.ts';
+import { flagOf } from '../src/config/setting.ts';
+import { names, variableOf } from '../src/config/settings.ts';
 
 interface Given {
   argv?: string[];

@@ -7,12 +7,25 @@ import { describe, mock, test, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import dotI from '@dot-i/k8s-operator';
 import { KubeConfig } from '@kubernetes/client-node';
+import type { ClariveDaemon, ClariveDaemonStatus } from '../src/api/clarive-daemon.ts';
 import { readConfig } from '../src/config.ts';
 import { createLogger } from '../src/logger.ts';
 import { Metrics } from '../src/metrics.ts';
-import { ClariveOperator } from '../src/operator.ts';
-import { ScriptedServer } from './kube/scripted-server.ts';
+import { desiredDeployment } from '../src/desired/deployment.ts';
+import { overlayChild } from '../src/desired/overlay.ts';
+import { ClariveOperator, type OperatorOptions } from '../src/operator.ts';
+import { type Received, ScriptedServer } from './kube/scripted-server.ts';
 import { endOfList } from './kube/watch-events.ts';
+import {
+  at,
+  rawDeployment,
+  rawMountFailure,
+  rawPod,
+  setUpFailed,
+  waiting,
+  type MountFailureOptions,
+} from './status/observed-builders.ts';
+import { aDaemon } from './support/builders.ts';
 import { VirtualClock } from './support/virtual-clock.ts';
 
 type Members = Record<string, (...args: unknown[]) => unknown>;
@@ -61,7 +74,7 @@ describe('every watch', () => {
     first.answer(200, {});
     await probed;
     assert.equal(server.connections, 1);
-    assert.ok(declare.mock.callCount() >= 3);
+    assert.ok(declare.mock.callCount() >= 4);
   });
 
   test('that is declared is opened once, at the place that was declared', async (t) => {
@@ -93,6 +106,127 @@ describe('every watch', () => {
     assert.equal(uses.length, 1);
     assert.match(String(ours['watchResource']), /this\.#reflector\(/);
   });
+});
+
+describe("the kubelet's Events about volumes", () => {
+  const missing = setUpFailed('conf', 'configmap "settings" not found');
+  const beingCreated = { phase: 'Pending', container: waiting('ContainerCreating') };
+  const creating = rawPod(beingCreated);
+  const creatingEmail = rawPod({ ...beingCreated, name: 'email-1', daemon: 'email' });
+
+  test('are told of a daemon, also if they are seen before its pod', async (t) => {
+    const { events, pods, untilTold } = await aStage(t);
+    events.send({ type: 'ADDED', object: failure(1, missing) });
+    pods.send({ type: 'ADDED', object: creating });
+    await untilTold('purge', 'configmap "settings" not found');
+    events.send({ type: 'MODIFIED', object: failure(2, setUpFailed('conf', 'secret "ssh" not found')) });
+    await untilTold('purge', 'secret "ssh" not found');
+  });
+
+  test('lead to no visit when they are told again, nor when they are of pods that are not ours', async (t) => {
+    const { events, pods, untilTold, visits } = await aStage(t);
+    pods.send({ type: 'ADDED', object: creating }, { type: 'ADDED', object: creatingEmail });
+    events.send({ type: 'ADDED', object: failure(1, missing) });
+    await untilTold('email', 'Pod email-1 is starting');
+    await untilTold('purge', 'configmap "settings" not found');
+    const visitsBefore = await visits();
+    events.send(
+      { type: 'MODIFIED', object: failure(2, missing, { toldAt: at(1) }) },
+      { type: 'ADDED', object: failure(3, missing, { pod: 'other-5d8f7c9b8-x2x4z' }) },
+      { type: 'ADDED', object: failure(4, missing, { pod: 'email-1' }) },
+    );
+    await untilTold('email', 'configmap "settings" not found');
+    const toEmail = ['to hold the status back', 'to write it'];
+    assert.equal((await visits()) - visitsBefore, toEmail.length);
+  });
+
+  test('are kept of pods that are ours, or may be so by their names', async (t) => {
+    const { events, pods, untilTold, told } = await aStage(t);
+    const named = 'purge-5d8f7c9b8-x2x4z';
+    events.send({ type: 'ADDED', object: failure(1, missing, { pod: 'foreign-5d8f7c9b8-x2x4z' }) });
+    events.send({ type: 'ADDED', object: failure(2, missing, { pod: named }) });
+    pods.send({ type: 'ADDED', object: rawPod({ ...beingCreated, name: named }) });
+    await untilTold('purge', 'configmap "settings" not found');
+    pods.send({
+      type: 'ADDED',
+      object: rawPod({ ...beingCreated, name: 'foreign-5d8f7c9b8-x2x4z', daemon: 'email' }),
+    });
+    await untilTold('email', 'Pod foreign-5d8f7c9b8-x2x4z is starting');
+    assert.doesNotMatch(told('email'), /not found/);
+  });
+
+  function failure(version: number, message: string, options: MountFailureOptions = {}): object {
+    const event = rawMountFailure(message, { toldAt: at(0), ...options }) as { metadata: object };
+    return { ...event, metadata: { ...event.metadata, resourceVersion: String(version) } };
+  }
+
+  /** An operator that leads and knows two daemons with their Deployments, on a server that takes every write. */
+  async function aStage(t: TestContext) {
+    const daemons = new Map(['purge', 'email'].map((name) => [name, daemonOf(name)]));
+    const children = [...daemons.values()].map(childOf);
+    const watches = new Map<string, Received>();
+    const messages: string[] = [];
+
+    const server = await ScriptedServer.start(t);
+    const serve = (received: Received) => {
+      const [resource = '', name = ''] = received.path.split('/').slice(-3);
+      if (received.query.has('watch')) return serveWatch(received);
+      const daemon = daemons.get(name);
+      if (!daemon || resource !== 'clarivedaemons') return received.answer(201, {});
+      const status = { ...daemon.status, ...(received.body as { status: ClariveDaemonStatus }).status };
+      messages.push(`${name}: ${status.conditions?.[0]?.message}`);
+      const metadata = { ...daemon.metadata, resourceVersion: String(1 + messages.length) };
+      daemons.set(name, { ...daemon, metadata, status });
+      received.answer(200, daemons.get(name));
+    };
+    const serveWatch = (received: Received) => {
+      const resource = received.path.split('/').at(-1) ?? '';
+      const existing = { clarivedaemons: daemons.values(), deployments: children }[resource] ?? [];
+      watches.set(resource, received.open());
+      for (const object of existing) received.send({ type: 'ADDED', object });
+      received.send(endOfList(1));
+    };
+    void (async () => {
+      for (;;) serve(await server.next());
+    })();
+
+    const metrics = new Metrics({ version: '1', workers: 1, lease: undefined });
+    const visited = mock.method(metrics, 'onReconcile');
+    const clock = new VirtualClock();
+    const env = { CLARIVE_OPERATOR_DEFAULT_IMAGE: 'clarive:7' };
+    const operator = anOperator(t, server, env, { metrics, clock });
+    t.after(() => operator.stop());
+    await operator.start();
+    const told = (name: string) => messages.filter((message) => message.startsWith(`${name}: `)).join('\n');
+    const untilTold = async (name: string, message: string) => {
+      while (!told(name).includes(message)) await clock.advance(1);
+    };
+    for (const name of daemons.keys()) await untilTold(name, 'Waiting for the pod');
+    const visits = async () => {
+      const isBusy = () =>
+        operator.queue.unfinishedSeconds().length > 0 || [...operator.queue.depths().values()].some(Boolean);
+      while (isBusy()) await clock.advance(1);
+      return visited.mock.callCount();
+    };
+    const watch = (resource: string) => watches.get(resource) ?? assert.fail(`Nobody watches ${resource}`);
+    return {
+      events: watch('events'),
+      pods: watch('pods'),
+      untilTold,
+      told,
+      visits,
+    };
+  }
+
+  function daemonOf(name: string): ClariveDaemon {
+    return aDaemon({ metadata: { name, uid: `uid-of-${name}`, resourceVersion: '1' } });
+  }
+
+  function childOf(daemon: ClariveDaemon): object {
+    const desired = desiredDeployment(daemon, { image: 'clarive:7', images: {}, environment: 'clarive' });
+    assert.ok('deployment' in desired);
+    return overlayChild(rawDeployment({ daemon }), desired.deployment);
+  }
 });
 
 describe('the client', () => {
@@ -129,6 +263,7 @@ function anOperator(
   t: TestContext,
   server: ScriptedServer,
   env: Record<string, string> = {},
+  parts: Partial<Pick<OperatorOptions, 'metrics' | 'clock'>> = {},
 ): ClariveOperator {
   const folder = mkdtempSync(join(tmpdir(), 'clarive-operator-'));
   t.after(() => rmSync(folder, { recursive: true }));
@@ -148,6 +283,7 @@ function anOperator(
       random: () => 0.5,
       userAgent: 'test',
       identity: 'test',
+      ...parts,
     });
   } finally {
     if (before === undefined) delete process.env['KUBECONFIG'];

@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { format, resolveConfig } from 'prettier';
 import { Document, isMap, isScalar, isSeq, parse, visit, type Node } from 'yaml';
+import { chartTemplate } from './chart-template.ts';
 import { typeScriptOf, type CustomResourceDefinition } from './interfaces.ts';
 import type { KubernetesExtract } from './openapi.ts';
 import { expand, merge, withoutTypeScript, type Definitions } from './schema.ts';
@@ -13,13 +15,24 @@ export const extractPath = 'crds/source/kubernetes.json';
 
 const schemaPath = ['spec', 'versions', 0, 'schema', 'openAPIV3Schema'];
 
-/** Every CRD: its hand-written source, and the two files that are generated from it. */
+/** Every CRD: its hand-written source, and the files that are generated from it. */
 const products = [
   {
     source: 'crds/source/clarivedaemons.yaml',
     manifest: 'crds/clarivedaemons.yaml',
     types: 'src/api/clarive-daemon.ts',
   },
+  {
+    source: 'crds/source/clarivedispatchers.yaml',
+    manifest: 'crds/clarivedispatchers.yaml',
+    types: 'src/api/clarive-dispatcher.ts',
+  },
+];
+
+/** The charts that have copies of the manifests, and the value that decides whether they are installed from there. */
+const charts: readonly { chart: string; folder: string; condition?: string }[] = [
+  { chart: 'clarive-operator', folder: 'templates/crds', condition: '.Values.crds.enabled' },
+  { chart: 'clarive-operator-crds', folder: 'templates' },
 ];
 
 /** Returns the generated files, text by path, as they should be. */
@@ -35,7 +48,10 @@ export async function generatedFiles(): Promise<Map<string, string>> {
     const schema = expand(version.schema.openAPIV3Schema, definitions);
     files.set(types, await formatted(types, typeScriptOf(crd, schema, source)));
     version.schema.openAPIV3Schema = withoutTypeScript(schema);
-    files.set(manifest, await formatted(manifest, manifestOf(crd, source, kubernetes.kubernetes)));
+    const text = await formatted(manifest, manifestOf(crd, source, kubernetes.kubernetes));
+    files.set(manifest, text);
+    for (const { chart, folder, condition } of charts)
+      files.set(`charts/${chart}/${folder}/${basename(manifest)}`, chartTemplate(text, chart, condition));
   }
   return files;
 }

@@ -7,7 +7,6 @@ import { run } from '../host/run.ts';
 import { writeGoModule } from './go-module.ts';
 import type { Program, Toolset } from './toolsets.ts';
 
-const neededGigabytes = 15;
 const heartbeatMs = 30_000;
 
 /** Progress of a whole build. */
@@ -28,9 +27,8 @@ export async function buildPrograms(
 ): Promise<Programs> {
   const missing = (await Promise.all(toolsets.map(missingPrograms))).flat();
   if (missing.length > 0) {
-    await requireGo();
-    await requireFreeDisk(cacheFolder(), neededGigabytes, 'build Kubernetes');
-    await requireFreeDisk((await run('go', ['env', 'GOCACHE'])).trim(), neededGigabytes, 'build Kubernetes');
+    await requireGo(missing);
+    await requireDisk(toolsets, missing);
     const usualSeconds = missing.reduce((sum, program) => sum + program.usualSeconds, 0);
     progress(
       `Building ${missing.length} programs into "${cacheFolder()}", once; ` +
@@ -88,12 +86,23 @@ function programPath(toolset: Toolset, name: string): string {
   return join(cacheFolder(), toolset.folder, name);
 }
 
-async function requireGo(): Promise<void> {
+async function requireGo(missing: Program[]): Promise<void> {
   await run('go', ['version']).catch((cause: unknown) => {
     const remedy =
       'install Go 1.26 or newer, or set KUBEBUILDER_ASSETS to a folder with kube-apiserver and etcd';
-    throw new Error(`Kubernetes is built from source and needs Go; ${remedy}`, { cause });
+    throw new Error(`Cannot build ${namesOf(missing)} from source without Go; ${remedy}`, { cause });
   });
+}
+
+async function requireDisk(toolsets: Toolset[], missing: Program[]): Promise<void> {
+  const lacking = toolsets.filter(({ programs }) => programs.some((program) => missing.includes(program)));
+  const gigabytes = lacking.reduce((sum, toolset) => sum + toolset.gigabytes, 0);
+  for (const folder of [cacheFolder(), (await run('go', ['env', 'GOCACHE'])).trim()])
+    await requireFreeDisk(folder, gigabytes, `build ${namesOf(missing)}`);
+}
+
+function namesOf(programs: Program[]): string {
+  return programs.map(({ name }) => name).join(', ');
 }
 
 function secondsSince(startedMs: number): string {

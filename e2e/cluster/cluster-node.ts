@@ -16,7 +16,8 @@ export class ClusterNode {
   readonly #index: number;
   readonly #namespaces: NodeNamespaces;
   readonly #containerd: Component;
-  readonly #agents: Component[] = [];
+  #kubelet: Component | undefined;
+  #kubeProxy: Component | undefined;
 
   private constructor(plan: ClusterPlan, index: number, namespaces: NodeNamespaces) {
     this.#plan = plan;
@@ -40,13 +41,17 @@ export class ClusterNode {
   /** Starts what makes this a node of the cluster; needs the API server. */
   join(): void {
     const config = `--config=${join(nodeFolder(this.#plan, this.#index), 'kube-proxy.json')}`;
-    this.#agents.push(this.#start('kubelet', kubeletFlags(this.#plan, this.#index)));
-    this.#agents.push(this.#start('kube-proxy', [config]));
+    this.#kubelet = this.#start('kubelet', kubeletFlags(this.#plan, this.#index));
+    this.#kubeProxy = this.#start('kube-proxy', [config]);
   }
 
   /** Rejects when one of its programs ends by itself. */
   get failure(): Promise<never> {
     return Promise.race([this.#containerd, ...this.#agents].map(({ failure }) => failure));
+  }
+
+  signalKubelet(signal: NodeJS.Signals): void {
+    this.#kubelet?.signal(signal);
   }
 
   async loadImage(archive: string): Promise<void> {
@@ -58,6 +63,10 @@ export class ClusterNode {
     await Promise.all(this.#agents.map((agent) => agent.stop()));
     await killCgroup(nodeCgroup(this.#plan, this.#index));
     await this.#containerd.stop();
+  }
+
+  get #agents(): Component[] {
+    return [this.#kubelet, this.#kubeProxy].filter((agent) => agent !== undefined);
   }
 
   async #containerdReady(): Promise<void> {

@@ -6,6 +6,8 @@ export interface ClusterOptions {
   kubernetes?: string;
   /** 0 (default) is the control plane only, which needs no root; with nodes there are real pods. */
   nodes?: number;
+  /** False: nothing but API server and etcd, without nodes; nobody acts on what is written. */
+  controllers?: boolean;
   /** Gets lines for people. */
   progress?: (line: string) => void;
   /** Records each request of the API server, without bodies, in the file `Cluster.auditLog`: one JSON event a line. */
@@ -14,6 +16,8 @@ export interface ClusterOptions {
   apiServerFlags?: string[];
   /** OCI archives to load into each node before it is ready. */
   images?: string[];
+  /** How soon a node that is silent counts as lost, at least 4. Default: that of Kubernetes, 50. */
+  nodeLostAfterSeconds?: number;
 }
 
 /** A running cluster and what can be done to it. */
@@ -36,6 +40,10 @@ export interface Cluster {
   /** Starts the API server again, on the same port, and returns when it is ready. */
   startApiServer(): Promise<void>;
   restartApiServer(): Promise<void>;
+  /** Halts the kubelet of a node, which is then silent while its pods run on. The first node is 1. */
+  freezeKubelet(node: number): Promise<void>;
+  /** Lets it go on. */
+  thawKubelet(node: number): Promise<void>;
   /** Takes everything down and counts what is still there. A second call returns the same. */
   stop(): Promise<Leftovers>;
 }

@@ -47,6 +47,10 @@ export class Component {
     return pid;
   }
 
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
   /** Ends the program with `signal`, by SIGKILL if that takes longer than `patienceMs`. */
   async stop(signal: NodeJS.Signals = 'SIGTERM', patienceMs = 2000): Promise<void> {
     this.#isStopping = true;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { apiServerFlags } from './control-plane-flags.ts';
+import { apiServerFlags, controllerManagerFlags } from './control-plane-flags.ts';
 import type { ClusterPlan } from './plan.ts';
 
 const plan: ClusterPlan = {
@@ -10,6 +10,7 @@ const plan: ClusterPlan = {
   programs: {},
   nodes: 0,
   ports: { apiServer: 1001, etcd: 1002, etcdPeer: 1003 },
+  controllers: true,
   auditLog: false,
   apiServerFlags: [],
   pauseImage: '',
@@ -29,6 +30,13 @@ test('with nodes the API server advertises an address that pods can reach', () =
 
 test('flags of the caller come last, so that they win', () => {
   assert.equal(apiServerFlags({ ...plan, apiServerFlags: ['--v=4'] }).at(-1), '--v=4');
+});
+
+test('a node is lost as soon as the caller says', () => {
+  const isMonitor = (flag: string): boolean => flag.startsWith('--node-monitor-');
+  assert.equal(controllerManagerFlags(plan).some(isMonitor), false);
+  const flags = controllerManagerFlags({ ...plan, nodeLostAfterSeconds: 6 });
+  assert.ok(flags.includes('--node-monitor-grace-period=6s'), flags.join());
 });
 
 test('requests are recorded only if asked for', () => {

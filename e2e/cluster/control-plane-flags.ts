@@ -54,7 +54,7 @@ function addressFlags({ nodes }: ClusterPlan): string[] {
 }
 
 /** Flags of kube-controller-manager: there is one, so it elects no leader. */
-export function controllerManagerFlags({ root }: ClusterPlan): string[] {
+export function controllerManagerFlags({ root, nodeLostAfterSeconds }: ClusterPlan): string[] {
   return [
     `--kubeconfig=${join(root, 'controller-manager.kubeconfig')}`,
     '--secure-port=0',
@@ -65,7 +65,12 @@ export function controllerManagerFlags({ root }: ClusterPlan): string[] {
     `--service-account-private-key-file=${join(root, 'pki', 'service-accounts.key')}`,
     `--root-ca-file=${join(root, 'pki', 'ca.crt')}`,
     `--cluster-cidr=${podCidr}`,
+    ...(nodeLostAfterSeconds ? nodeMonitorFlags(nodeLostAfterSeconds) : []),
   ];
+}
+
+function nodeMonitorFlags(lostAfterSeconds: number): string[] {
+  return [`--node-monitor-grace-period=${lostAfterSeconds}s`, '--node-monitor-period=1s'];
 }
 
 /** Flags of kube-scheduler. */

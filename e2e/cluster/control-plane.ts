@@ -25,6 +25,7 @@ export class ControlPlane {
     this.#client = await apiServerClient(join(this.#plan.root, 'pki'), this.#plan.ports.apiServer);
     this.#etcd = this.#run('etcd', etcdFlags(this.#plan));
     await this.startApiServer();
+    if (!this.#plan.controllers) return;
     this.#clients.push(this.#run('kube-controller-manager', controllerManagerFlags(this.#plan)));
     if (this.#plan.nodes > 0) this.#clients.push(this.#run('kube-scheduler', schedulerFlags(this.#plan)));
     await this.until('the default service account', () =>

@@ -19,7 +19,7 @@ export async function existingCluster(context: string): Promise<Cluster> {
   const kubeconfig = join(folder, 'kubeconfig');
   await writeFile(kubeconfig, contents, { mode: 0o600 });
   const outOfReach = (): Promise<void> =>
-    Promise.reject(new Error(`Cannot stop or start the API server of context "${context}"`));
+    Promise.reject(new Error(`Cannot stop or start programs of context "${context}"`));
   return {
     name: context,
     kubeconfig,
@@ -35,6 +35,8 @@ export async function existingCluster(context: string): Promise<Cluster> {
     stopApiServer: outOfReach,
     startApiServer: outOfReach,
     restartApiServer: outOfReach,
+    freezeKubelet: outOfReach,
+    thawKubelet: outOfReach,
     async stop() {
       await rm(folder, { recursive: true, force: true });
       return { processes: 0, mounts: 0, networkNamespaces: 0 };

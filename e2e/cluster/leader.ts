@@ -25,6 +25,8 @@ class Leader {
         return await this.#controlPlane?.stopApiServer(command.signal);
       case 'start-api-server':
         return await this.#controlPlane?.startApiServer();
+      case 'signal-kubelet':
+        return this.#nodes?.signalKubelet(command.node, command.signal);
     }
   }
 

@@ -50,6 +50,14 @@ export class NodePool {
     await Promise.all(this.#nodes.map((node) => node.loadImage(archive)));
   }
 
+  /** To the kubelet of one node; the first one is 1. */
+  signalKubelet(index: number, signal: NodeJS.Signals): void {
+    const node = this.#nodes[index - 1];
+    if (!node)
+      throw new Error(`Cannot signal the kubelet of node ${index}: there are ${this.#nodes.length} nodes`);
+    node.signalKubelet(signal);
+  }
+
   async stop(): Promise<void> {
     await Promise.all(this.#nodes.map((node) => node.stop()));
   }

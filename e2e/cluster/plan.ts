@@ -11,6 +11,8 @@ export interface ClusterPlan {
   programs: Record<string, string>;
   /** Number of nodes; 0 is the control plane only. */
   nodes: number;
+  /** Whether there is more to the control plane than API server and etcd. */
+  controllers: boolean;
   ports: Ports;
   auditLog: boolean;
   apiServerFlags: string[];
@@ -18,6 +20,7 @@ export interface ClusterPlan {
   pauseImage: string;
   /** OCI archives to load into each node. */
   images: string[];
+  nodeLostAfterSeconds?: number;
   /** Whether the cluster outlives the program that started it. */
   detached: boolean;
 }
@@ -34,7 +37,8 @@ export type Command =
   | { verb: 'start'; plan: ClusterPlan }
   | { verb: 'load-image'; archive: string }
   | { verb: 'stop-api-server'; signal: NodeJS.Signals }
-  | { verb: 'start-api-server' };
+  | { verb: 'start-api-server' }
+  | { verb: 'signal-kubelet'; node: number; signal: 'SIGSTOP' | 'SIGCONT' };
 
 /** A command on its way to a leader. */
 export interface Request {

@@ -42,6 +42,8 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
       await stopApiServer();
       await startApiServer();
     },
+    freezeKubelet: (node) => leader.request({ verb: 'signal-kubelet', node, signal: 'SIGSTOP' }),
+    thawKubelet: (node) => leader.request({ verb: 'signal-kubelet', node, signal: 'SIGCONT' }),
     stop: () => (stopped ??= stopCluster(state)),
   };
 }
@@ -73,10 +75,12 @@ async function launch(options: ClusterOptions, detached: boolean): Promise<Launc
   const state = await registerCluster(await newClusterState(name, nodes, version, programs));
   const { plan, listener } = await setUpCluster(state, {
     programs: Object.fromEntries(programs),
+    controllers: options.controllers ?? true,
     auditLog: options.auditLog ?? false,
     apiServerFlags: options.apiServerFlags ?? [],
     pauseImage: pause?.ref ?? '',
     images: [...(pause ? [pause.archive] : []), ...(options.images ?? [])],
+    ...(options.nodeLostAfterSeconds && { nodeLostAfterSeconds: options.nodeLostAfterSeconds }),
     detached,
   });
   const launched = await startLeader(state, plan, listener);

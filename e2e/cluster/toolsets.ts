@@ -19,6 +19,8 @@ export interface Toolset {
   /** Value of `go build -ldflags`. */
   linkerFlags: string;
   buildTags: string[];
+  /** Free disk that a build with nothing cached needs. */
+  gigabytes: number;
 }
 
 const controlPlanePrograms = ['kube-apiserver', 'kube-controller-manager', 'kubectl'];
@@ -47,6 +49,7 @@ export function kubernetesToolset(version: string, hasNodes: boolean): Toolset {
     })),
     linkerFlags: `-s -w -X k8s.io/component-base/version.gitVersion=v${version}`,
     buildTags: [],
+    gigabytes: 12,
   };
 }
 
@@ -60,6 +63,7 @@ function etcdToolset(): Toolset {
     programs: [{ name: 'etcd', package: module, usualSeconds: 60 }],
     linkerFlags: '-s -w',
     buildTags: [],
+    gigabytes: 1,
   };
 }
 
@@ -78,6 +82,7 @@ function containerdToolset(): Toolset {
     programs: [program('containerd', 100), program('containerd-shim-runc-v2', 5), program('ctr', 10)],
     linkerFlags: `-s -w -X ${module}/version.Version=v${containerdVersion}`,
     buildTags: ['no_btrfs', 'no_devmapper', 'no_zfs'],
+    gigabytes: 2,
   };
 }
 

@@ -8,6 +8,8 @@ export interface RunOptions {
   env?: Record<string, string>;
   /** Text for standard input. */
   input?: string;
+  /** Exit codes that are no failure; only 0 by default. */
+  exitCodes?: number[];
   /** Gets each chunk of standard output and standard error as it comes. */
   onOutput?: (text: string) => void;
 }
@@ -35,7 +37,8 @@ export async function run(command: string, args: string[], options: RunOptions =
     const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT' && !options.cwd;
     throw new Error(`Cannot run "${command}"${isMissing ? ', because it is not installed' : ''}`, { cause });
   });
-  if (code === 0) return output;
+  const { exitCodes = [0] } = options;
+  if (exitCodes.includes(code as number)) return output;
   throw new Error(
     `"${command} ${args.join(' ')}" ended with ${code ?? signal}:\n${lastLines(errors || output, 20)}`,
   );

@@ -1,8 +1,8 @@
-/** What becomes of a Deployment that somebody changes behind the operator's back. */
+/** What the Deployment of a daemon makes possible, and what becomes of one that somebody changes behind the operator's back. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { deployments } from '../../test/support/resources.ts';
-import { until } from '../../test/support/until.ts';
+import { deployments, pods } from '../../test/support/resources.ts';
+import { until, untilList } from '../../test/support/until.ts';
 import { condition, daemon, patience, untilReason } from './daemons.ts';
 import { withKubectl } from './kubectl.ts';
 
@@ -85,4 +85,37 @@ test('an orphaned Deployment is taken back by a daemon of its name, without a ne
     assert.equal(after.status?.pod?.name, before.status?.pod?.name);
     const child = await kube.get(deployments, 'one');
     assert.equal(child.metadata?.ownerReferences?.[0]?.uid, after.metadata.uid);
+  }));
+
+test('the config of the spec is the file that the daemon reads', (t) =>
+  withKubectl(t, async (given) => {
+    await given.apply(daemon('configured', { config: { frequency: 7, name: 'no', verbose: false } }));
+    await untilReason(given, 'configured', 'Running');
+    const [pod] = await untilList(
+      given.kube,
+      pods,
+      { labelSelector: 'app.kubernetes.io/instance=configured' },
+      (found) => found.length === 1,
+      { describe: 'the pod' },
+    );
+    const file = await given.kubectl(
+      'exec',
+      pod?.metadata?.name ?? '',
+      '--',
+      'cat',
+      '/opt/clarive/config/clarive.yml',
+    );
+    assert.equal(file, 'service.sem.daemon:\n  frequency: 7\n  name: "no"\n  verbose: 0\n');
+  }));
+
+test('Pod Security "restricted" lets the daemon in', (t) =>
+  withKubectl(t, async (given) => {
+    await given.kubectl(
+      'label',
+      'namespace',
+      given.kube.namespace,
+      'pod-security.kubernetes.io/enforce=restricted',
+    );
+    await given.apply(daemon('restricted'));
+    await untilReason(given, 'restricted', 'Running');
   }));

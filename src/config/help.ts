@@ -1,13 +1,16 @@
 /** The settings for readers: as the text of `--help`, and as a chapter of docs/configuration.md. */
-import { flagOf, type Name, names, settings, variableOf } from './settings.ts';
+import { flagOf, type Setting } from './setting.ts';
+import { type Name, names, settings, variableOf } from './settings.ts';
 
 const lineLength = 100;
 const indent = '      ';
 
 export function helpText(): string {
   return `Usage: clarive-operator [flags]
+       clarive-operator import [flags] [FILE]
 
 Runs Clarive's background daemons on Kubernetes: one Deployment for each ClariveDaemon.
+With the word import it prints manifests for the daemons of a classic Dispatcher: see import --help.
 
 A flag goes before the environment variable, that before the file of --config, and that before the default.
 
@@ -25,9 +28,14 @@ export function settingsChapter(): string {
 }
 
 function helpOf(name: Name): string {
-  const { description, defaultText } = settings[name];
-  const text = `${description} Default: ${defaultText}. [${variableOf(name)}]`;
-  return `  ${usageOf(name)}\n${wrapped(text, lineLength - indent.length).join('\n')}`;
+  return flagHelp(name, settings[name], ` [${variableOf(name)}]`);
+}
+
+/** A flag and what is to be said of it, in lines of the same length. */
+export function flagHelp(name: string, setting: Setting<unknown>, remark = ''): string {
+  const { description, defaultText } = setting;
+  const text = wrapped(`${description} Default: ${defaultText}.${remark}`, lineLength - indent.length);
+  return `  ${usageOf(name, setting)}\n${text.join('\n')}`;
 }
 
 function sectionOf(name: Name): string {
@@ -37,15 +45,14 @@ function sectionOf(name: Name): string {
 
 ${description}
 
-- Flag: \`${usageOf(name)}\`
+- Flag: \`${usageOf(name, settings[name])}\`
 - Environment: \`${variableOf(name)}\`
 - Key in the file: ${key}
 - Default: ${defaultText}
 `;
 }
 
-function usageOf(name: Name): string {
-  const { placeholder, takesMany } = settings[name];
+function usageOf(name: string, { placeholder, takesMany }: Setting<unknown>): string {
   if (placeholder === undefined) return `${flagOf(name)}[=true|false]`;
   return `${flagOf(name)} ${placeholder}${takesMany ? '[,…]' : ''}`;
 }

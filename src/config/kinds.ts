@@ -46,6 +46,11 @@ export const objectName = matching(
   /^(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/,
   'the name of a Kubernetes object: lower-case letters, digits, "-" and "."',
 );
+export const label = matching(
+  'NAME',
+  /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/,
+  'a name of at most 63 lower-case letters, digits and "-"',
+);
 export const fileName = matching('NAME', /^\w[\w.-]*$/, 'a name of letters, digits, "_", "-" and "."');
 export const contextName = matching('NAME', /./, 'the name of a context');
 export const image = matching(

@@ -6,7 +6,6 @@ import {
   file,
   fileName,
   image,
-  type Kind,
   namespace,
   objectName,
   oneOf,
@@ -15,19 +14,7 @@ import {
   serviceImage,
   wholeNumber,
 } from './kinds.ts';
-
-export interface Setting<T> {
-  description: string;
-  placeholder: string | undefined;
-  expected: string;
-  /** Whether it takes several values: a flag may be repeated, a text has commas, the file a list or a map. */
-  takesMany: boolean;
-  default: T;
-  /** As help and documentation show it. */
-  defaultText: string;
-  /** The value of these texts, or those of them that are wrong. */
-  read: (texts: readonly string[]) => { value: T } | { wrong: string[] };
-}
+import { many, type NameOf, namesOf, one, optional, type ValuesOf, words } from './setting.ts';
 
 const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
@@ -45,14 +32,18 @@ export const settings = {
   selector: optional(
     selector,
     'all ClariveDaemons',
-    'Label selector: the operator runs only ClariveDaemons that carry these labels, and leaves the others and what belongs to them alone.',
+    'Label selector: the operator runs only ClariveDaemons that carry these labels, and leaves the others and what belongs to them alone. Their ClariveDispatchers need these labels too.',
   ),
   defaultImage: optional(
     image,
     'none',
     'Image of the daemons that name none. Without it, each ClariveDaemon needs one.',
   ),
-  images: many(serviceImage, 'none', 'Images for single services; they go before the default image.'),
+  images: many(
+    serviceImage,
+    'none',
+    'Images for single services; they go before the default image. Those of a ClariveDispatcher go before both.',
+  ),
   environment: one(fileName, 'clarive', "Name of Clarive's configuration, which the daemons get as `-c`."),
   runAsUser: optional(
     wholeNumber('UID', 1, 2 ** 31 - 1),
@@ -85,51 +76,12 @@ export const settings = {
   ),
 };
 
-export type Name = keyof typeof settings;
-export type Values = { [N in Name]: (typeof settings)[N]['default'] };
+export type Name = NameOf<typeof settings>;
+export type Values = ValuesOf<typeof settings>;
 
-export const names = Object.keys(settings) as Name[];
-
-const words = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-
-/** `healthAddress` is `--health-address`. */
-export const flagOf = (name: Name) => `--${words(name)}`;
+export const names = namesOf(settings);
 
 export const variablePrefix = 'CLARIVE_OPERATOR_';
 
 /** `healthAddress` is `CLARIVE_OPERATOR_HEALTH_ADDRESS`. */
 export const variableOf = (name: Name) => variablePrefix + words(name).replaceAll('-', '_').toUpperCase();
-
-function one<T>(kind: Kind<T>, defaultText: string, description: string): Setting<T> {
-  const fallback = kind.parse(defaultText);
-  if (fallback === undefined)
-    throw new Error(`Cannot use "${defaultText}" as a default: it must be ${kind.expected}`);
-  return { ...single(kind, defaultText, description), default: fallback };
-}
-
-function optional<T>(kind: Kind<T>, defaultText: string, description: string): Setting<T | undefined> {
-  return { ...single<T | undefined>(kind, defaultText, description), default: undefined };
-}
-
-/** Of a flag given twice the later counts, so that one can be appended to a command line. */
-function single<T>(kind: Kind<T>, defaultText: string, description: string): Omit<Setting<T>, 'default'> {
-  const { placeholder, expected, parse } = kind;
-  const read = (texts: readonly string[]) => {
-    const text = texts.at(-1) ?? '';
-    const value = parse(text);
-    return value === undefined ? { wrong: [text] } : { value };
-  };
-  return { description, placeholder, expected, takesMany: false, defaultText, read };
-}
-
-function many<T>(kind: Kind<T>, defaultText: string, description: string): Setting<readonly T[]> {
-  const { placeholder, expected, parse } = kind;
-  const read = (texts: readonly string[]) => {
-    const items = texts.flatMap((text) => text.split(',')).map((item) => item.trim());
-    const present = items.filter((item) => item !== '');
-    const wrong = present.filter((item) => parse(item) === undefined);
-    if (wrong.length > 0) return { wrong };
-    return { value: present.map(parse).filter((value) => value !== undefined) };
-  };
-  return { description, placeholder, expected, takesMany: true, default: [], defaultText, read };
-}

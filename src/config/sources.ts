@@ -2,7 +2,8 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
 import { closest } from './closest.ts';
-import { flagOf, type Name, names, settings, variableOf, variablePrefix } from './settings.ts';
+import { flagOf, type NameOf, namesOf, type Setting, type Settings } from './setting.ts';
+import { type Name, names, settings, variableOf, variablePrefix } from './settings.ts';
 
 /** One setting in one source. */
 export interface Given {
@@ -11,38 +12,44 @@ export interface Given {
   texts: readonly string[];
 }
 
-export interface Source {
-  given: Partial<Record<Name, Given>>;
+export interface Source<N extends string = Name> {
+  given: Partial<Record<N, Given>>;
   problems: string[];
 }
 
-export interface Flags extends Source {
+export interface Flags<N extends string = Name> extends Source<N> {
   help: boolean;
   version: boolean;
+  /** What is neither flag nor value. */
+  words: string[];
 }
 
 const more = 'see --help for all settings';
 
-/** A flag without value is a problem, unless it is a switch; the same goes for what is no flag at all. */
-export function fromFlags(argv: readonly string[]): Flags {
-  const flags: Flags = { given: {}, problems: [], help: false, version: false };
-  const byFlag = new Map(names.map((name) => [flagOf(name), name]));
-  const { tokens } = parseArgs({ args: [...argv], options: flagOptions(), strict: false, tokens: true });
+/** A flag without value is a problem, unless it is a switch; so is one that the table does not have. */
+export function fromFlags<Table extends Settings>(
+  argv: readonly string[],
+  table: Table,
+): Flags<NameOf<Table>> {
+  const flags: Flags<NameOf<Table>> = { given: {}, problems: [], help: false, version: false, words: [] };
+  const byFlag = new Map(namesOf(table).map((name) => [flagOf(name), name]));
+  const options = flagOptions(table);
+  const { tokens } = parseArgs({ args: [...argv], options, strict: false, tokens: true });
   let unknownAt: number | undefined;
   for (const token of tokens) {
     const followsUnknown = token.index - 1 === unknownAt;
-    if (token.kind === 'positional' && !followsUnknown)
-      flags.problems.push(`"${token.value}" is no flag: ${more}`);
+    if (token.kind === 'positional' && !followsUnknown) flags.words.push(token.value);
     if (token.kind !== 'option') continue;
     const { rawName, value, inlineValue } = token;
     const name = byFlag.get(rawName);
+    const setting = name && table[name];
     if (token.name === 'help') flags.help = true;
     else if (token.name === 'version') flags.version = true;
-    else if (name === undefined) {
+    else if (name === undefined || setting === undefined) {
       flags.problems.push(unknown(rawName, byFlag.keys()));
       unknownAt = token.index;
-    } else if (lacksValue(name, value, inlineValue))
-      flags.problems.push(`${rawName} has no value: set it to ${settings[name].expected}`);
+    } else if (lacksValue(setting, value, inlineValue))
+      flags.problems.push(`${rawName} has no value: set it to ${setting.expected}`);
     else add(flags, name, { place: rawName, texts: [...(flags.given[name]?.texts ?? []), value ?? 'true'] });
   }
   return flags;
@@ -103,7 +110,7 @@ function addFromFile(source: Source, key: string, where: string, value: unknown)
 }
 
 /** What is empty counts as not given. */
-function add(source: Source, name: Name, given: Given): void {
+function add<N extends string>(source: Source<N>, name: N, given: Given): void {
   if (given.texts.some((text) => text !== '')) source.given[name] = given;
 }
 
@@ -125,9 +132,9 @@ function textsOf(value: unknown): string[] | undefined {
   return texts.every((text) => text !== undefined) ? texts : undefined;
 }
 
-function flagOptions(): NonNullable<ParseArgsConfig['options']> {
-  const entries = names.map((name) => {
-    const type = settings[name].placeholder === undefined ? ('boolean' as const) : ('string' as const);
+function flagOptions(table: Settings): NonNullable<ParseArgsConfig['options']> {
+  const entries = namesOf(table).map((name) => {
+    const type = table[name]?.placeholder === undefined ? ('boolean' as const) : ('string' as const);
     return [flagOf(name).slice(2), { type }] as const;
   });
   return {
@@ -138,9 +145,13 @@ function flagOptions(): NonNullable<ParseArgsConfig['options']> {
 }
 
 /** What follows a flag is its value, unless it looks like the next flag. */
-function lacksValue(name: Name, value: string | undefined, inlineValue: boolean | undefined): boolean {
-  if (settings[name].placeholder === undefined) return false;
-  return value === undefined || (!inlineValue && value.startsWith('-'));
+function lacksValue(
+  { placeholder }: Setting<unknown>,
+  value: string | undefined,
+  inlineValue: boolean | undefined,
+): boolean {
+  if (placeholder === undefined) return false;
+  return value === undefined || (!inlineValue && value.startsWith('-') && value !== '-');
 }
 
 function unknown(word: string, candidates: Iterable<string>, prefixLength = 0, where = ''): string {

@@ -25,6 +25,7 @@ const mergeKeys: Readonly<Record<string, readonly string[]>> = {
 
 /** Objects, and elements of the lists of that name, that are a union or otherwise atomic: they are replaced whole. */
 const atomicFields = new Set([
+  'strategy',
   'env',
   'volumes',
   'resourceClaims',

@@ -1,16 +1,17 @@
 import { isDeepStrictEqual } from 'node:util';
+import { apiVersion, plural, type ClariveDaemon, type ClariveDaemonStatus } from '../api/clarive-daemon.ts';
 import {
-  plural,
-  group,
-  version,
-  type ClariveDaemon,
-  type ClariveDaemonStatus,
-} from '../api/clarive-daemon.ts';
+  plural as dispatcherPlural,
+  type ClariveDispatcher,
+  type ClariveDispatcherStatus,
+} from '../api/clarive-dispatcher.ts';
 import { fieldManager, managedByLabel } from '../api/labels.ts';
+import type { Deployment } from '../api/kubernetes.ts';
 import { keyOf, splitKey, type ObjectKey } from '../api/object-key.ts';
 import type { Rendered } from '../desired/deployment.ts';
 import type { Cluster, DaemonEvent } from '../reconcile/cluster.ts';
 import { RefusedError } from '../reconcile/errors.ts';
+import type { MountFailure } from '../status/mounts.ts';
 import type { ObservedDeployment, ObservedPod } from '../status/observed.ts';
 import { ApiError, isNotFound } from './api-error.ts';
 import type { EventRecorder } from './event-recorder.ts';
@@ -23,13 +24,24 @@ export interface StoredDaemon extends Stored {
   daemon: ClariveDaemon;
 }
 
+export interface StoredDispatcher extends Stored {
+  dispatcher: ClariveDispatcher;
+}
+
 export interface KubeClusterOptions {
   transport: Pick<Transport, 'request'>;
+  dispatchers: Store<StoredDispatcher>;
+  /** Indexed by the key of their dispatcher. */
   daemons: Store<StoredDaemon>;
   children: Store<ObservedDeployment>;
   pods: Store<ObservedPod>;
+  observeDispatcher: (object: RawObject) => StoredDispatcher;
+  /** Indexed by the uid of the pod. */
+  mountFailures: Store<MountFailure>;
   observeDaemon: (object: RawObject) => StoredDaemon;
   observeChild: (object: RawObject) => ObservedDeployment;
+  /** Puts everything that is desired into a child as the server sends it. */
+  overlayChild: (child: RawObject, desired: Deployment) => object;
   events: EventRecorder;
   /** Ends the writes under way and refuses new ones: from then on another operator may lead. */
   signal: AbortSignal;
@@ -60,12 +72,25 @@ export class KubeCluster implements Cluster {
     return this.#options.daemons.get(key)?.daemon;
   }
 
+  dispatcher(key: ObjectKey): ClariveDispatcher | undefined {
+    return this.#options.dispatchers.get(key)?.dispatcher;
+  }
+
+  attached(dispatcher: ObjectKey): ClariveDaemon[] {
+    return this.#options.daemons.indexed(dispatcher).map(({ daemon }) => daemon);
+  }
+
   child(key: ObjectKey): ObservedDeployment | undefined {
     return this.#options.children.get(key);
   }
 
   pods(key: ObjectKey): ObservedPod[] {
     return this.#options.pods.indexed(key);
+  }
+
+  mountFailures(key: ObjectKey): MountFailure[] {
+    const { mountFailures } = this.#options;
+    return this.pods(key).flatMap(({ uid }) => mountFailures.indexed(uid));
   }
 
   /** A plain create: it costs the server a third less than an apply, and never touches a Deployment that exists. */
@@ -81,16 +106,11 @@ export class KubeCluster implements Cluster {
 
   /** Server-side apply: what others added to the child stays, what we no longer want goes. */
   async applyChild(child: ObservedDeployment, { deployment, image }: Rendered): Promise<void> {
-    const path = childPath(child);
-    await this.#ownByApply(child, path);
-    const body = { ...deployment, metadata: { ...deployment.metadata, uid: child.uid } };
-    const query = { ...strict, force: true };
-    const answer = await this.#writeChild({
-      method: 'PATCH',
-      path,
-      body,
-      query,
-      contentType: applyPatchType,
+    const current = await this.#ownByApply(child);
+    const answer = await this.#apply(child, deployment).catch(async (error: unknown) => {
+      if (!(error instanceof RefusedError) || error.reason !== 'InvalidSpec') throw error;
+      await this.#replaceUnions(child, current, deployment);
+      return this.#apply(child, deployment);
     });
     this.#learnChild(answer);
     this.#options.onChildWritten(child.key, 'Deployment applied', {
@@ -109,20 +129,19 @@ export class KubeCluster implements Cluster {
   }
 
   async writeStatus(daemon: ClariveDaemon, status: ClariveDaemonStatus): Promise<void> {
-    const { namespace = '', name, uid } = daemon.metadata;
     const key = keyOf(daemon);
-    const path = `/apis/${group}/${version}/namespaces/${namespace}/${plural}/${name}/status`;
-    const body = { metadata: { uid }, status: mergePatch(daemon.status ?? {}, status) };
-    const query = { fieldManager };
     this.#awaited.set(key, { ...daemon, status });
     try {
-      const answer = await this.#request({ method: 'PATCH', path, body, query, contentType: mergePatchType });
-      this.#options.daemons.upsert(this.#options.observeDaemon(answer));
-    } catch (error) {
-      if (!isNotFound(error)) throw error; // a daemon deleted meanwhile needs no status
+      const answer = await this.#patchStatus(plural, daemon, status);
+      if (answer) this.#options.daemons.upsert(this.#options.observeDaemon(answer));
     } finally {
       this.#awaited.delete(key);
     }
+  }
+
+  async writeDispatcherStatus(dispatcher: ClariveDispatcher, status: ClariveDispatcherStatus): Promise<void> {
+    const answer = await this.#patchStatus(dispatcherPlural, dispatcher, status);
+    if (answer) this.#options.dispatchers.upsert(this.#options.observeDispatcher(answer));
   }
 
   /** Whether the daemon shows no more than the status write under way for it: nothing that a visit would have to look at. */
@@ -140,29 +159,73 @@ export class KubeCluster implements Cluster {
     );
   }
 
-  recordEvent(daemon: ClariveDaemon, event: DaemonEvent): void {
-    this.#options.events.record(daemon, event);
+  recordEvent(object: ClariveDaemon | ClariveDispatcher, event: DaemonEvent): void {
+    this.#options.events.record(object, event);
+  }
+
+  /** Undefined: the object was deleted meanwhile, and needs no status. */
+  async #patchStatus(
+    pluralName: string,
+    { metadata, status: before = {} }: ClariveDaemon | ClariveDispatcher,
+    status: object,
+  ): Promise<RawObject | undefined> {
+    const { namespace = '', name, uid } = metadata;
+    const path = `/apis/${apiVersion}/namespaces/${namespace}/${pluralName}/${name}/status`;
+    const body = { metadata: { uid }, status: mergePatch(before, status) };
+    const query = { fieldManager };
+    try {
+      return await this.#request({ method: 'PATCH', path, body, query, contentType: mergePatchType });
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
+  }
+
+  #apply(child: ObservedDeployment, deployment: Deployment): Promise<RawObject> {
+    const body = { ...deployment, metadata: { ...deployment.metadata, uid: child.uid } };
+    const query = { ...strict, force: true };
+    return this.#writeChild({
+      method: 'PATCH',
+      path: childPath(child),
+      body,
+      query,
+      contentType: applyPatchType,
+    });
   }
 
   /**
-   * The fields of a created object belong to its manager as "Update", and an apply removes only what belongs to it as "Apply". So
-   * before the first apply that entry is turned, as kubectl does (csaupgrade in client-go); not if it has changed meanwhile.
+   * Where somebody has chosen another member of a union, such as the source of a volume, an apply puts ours beside it, and the server
+   * refuses the two. So first ours takes its place. The child does not count as applied yet, because this removes nothing else.
    */
-  async #ownByApply({ key, uid }: ObservedDeployment, path: string): Promise<void> {
+  async #replaceUnions(child: ObservedDeployment, current: RawObject, desired: Deployment): Promise<void> {
+    const { annotations: _, ...metadata } = desired.metadata;
+    const body = this.#options.overlayChild(current, { ...desired, metadata });
+    await this.#writeChild({ method: 'PUT', path: childPath(child), body, query: strict });
+    await this.#ownByApply(child);
+  }
+
+  /**
+   * What a create or a replace has written belongs to its manager as "Update", and an apply removes only what belongs to it as "Apply". So
+   * before an apply that entry is turned, as kubectl does (csaupgrade in client-go); not if it has changed meanwhile. Returns the
+   * child as it is then.
+   */
+  async #ownByApply(child: ObservedDeployment): Promise<RawObject> {
+    const { key, uid } = child;
+    const path = childPath(child);
     const current = await this.#request({ method: 'GET', path });
     if (current.metadata.uid !== uid) {
       this.#learnChild(current);
       throw new Error(`The Deployment "${key}" was made anew meanwhile`);
     }
-    const entries = (current.metadata['managedFields'] ?? []) as ManagedFields[];
-    const index = entries.findIndex(isOwnUpdate);
-    if (index === -1 || entries.some(isOwnApply)) return;
-    const entry = `/metadata/managedFields/${index}`;
-    const body = [
-      { op: 'test', path: entry, value: entries[index] },
-      { op: 'replace', path: `${entry}/operation`, value: 'Apply' },
-    ];
-    await this.#request({ method: 'PATCH', path, body, contentType: jsonPatchType, query: { fieldManager } });
+    const body = turnToApply((current.metadata['managedFields'] ?? []) as ManagedFields[]);
+    if (body.length === 0) return current;
+    return this.#request({
+      method: 'PATCH',
+      path,
+      body,
+      contentType: jsonPatchType,
+      query: { fieldManager },
+    });
   }
 
   /**
@@ -204,6 +267,36 @@ interface ManagedFields {
   manager?: string;
   operation?: string;
   subresource?: string;
+  fieldsV1?: FieldSet;
+}
+
+/** Names of fields, each with those below it. */
+interface FieldSet {
+  [name: string]: FieldSet;
+}
+
+/** The JSON patch that gives to our "Apply" what belongs to our "Update". */
+function turnToApply(entries: ManagedFields[]): object[] {
+  const updated = entries.findIndex(isOwnUpdate);
+  if (updated === -1) return [];
+  const applied = entries.findIndex(isOwnApply);
+  const pathOf = (index: number) => `/metadata/managedFields/${index}`;
+  const isUnchanged = (index: number) => ({ op: 'test', path: pathOf(index), value: entries[index] });
+  if (applied === -1)
+    return [isUnchanged(updated), { op: 'replace', path: `${pathOf(updated)}/operation`, value: 'Apply' }];
+  const value = union(entries[applied]?.fieldsV1, entries[updated]?.fieldsV1);
+  return [
+    isUnchanged(updated),
+    isUnchanged(applied),
+    { op: 'replace', path: `${pathOf(applied)}/fieldsV1`, value },
+    { op: 'remove', path: pathOf(updated) },
+  ];
+}
+
+function union(some: FieldSet = {}, others: FieldSet = {}): FieldSet {
+  const both = { ...some };
+  for (const [name, fields] of Object.entries(others)) both[name] = union(both[name], fields);
+  return both;
 }
 
 function isOwnUpdate({ manager, operation, subresource }: ManagedFields): boolean {

@@ -35,8 +35,16 @@ export interface ReflectorOptions<T extends Stored> {
   labelSelector?: string;
   fieldSelector?: string;
   store: Store<T>;
-  /** Keeps of an object what is needed; called for each event. An object for which it throws is skipped. */
-  project: (object: RawObject) => T;
+  /**
+   * Keeps of an object what is needed, or nothing (undefined) of one that does not matter; called for each event. An object for
+   * which it throws is skipped.
+   */
+  project: (object: RawObject) => T | undefined;
+  /**
+   * False for what the API server keeps no watch cache of, as Events: then it sends no bookmarks. A watch may be silent until its
+   * end, and by then the server may have forgotten the version at which it began; so the next one begins with a list.
+   */
+  bookmarks?: false;
   clock: ReflectorClock;
   random: () => number;
   onSynced?: () => void;
@@ -53,8 +61,13 @@ export interface ReflectorClock {
   setTimeout(callback: () => void, delayMs: number): () => void;
 }
 
-/** Bookmarks come about once a minute, so a stream without a byte for this long is dead. */
-const silenceMs = 100_000;
+/** Bookmarks come about once a minute, so a stream without a byte for much longer is dead. Not all watches end at once. */
+const longWatch = (random: () => number) => ({
+  timeoutSeconds: Math.round(300 + 300 * random()),
+  silenceMs: 100_000,
+});
+/** Without bookmarks, the first sign of life that can be counted on is the end of the watch. */
+const shortWatch = { timeoutSeconds: 100, silenceMs: 110_000 };
 /** A watch that the server ends sooner than this counts as failed, or a broken proxy would make us spin. */
 const shortestWatchMs = 1000;
 const pageSize = 500;
@@ -69,6 +82,7 @@ const initialEventsEnd = 'k8s.io/initial-events-end';
  */
 export class Reflector<T extends Stored> {
   readonly #options: ReflectorOptions<T>;
+  readonly #limits: { timeoutSeconds: number; silenceMs: number };
   /** Where the next watch resumes; undefined: with a list. */
   #resourceVersion: string | undefined;
   /** The last version that was seen, also if the server no longer has it. */
@@ -82,6 +96,7 @@ export class Reflector<T extends Stored> {
 
   constructor(options: ReflectorOptions<T>) {
     this.#options = options;
+    this.#limits = options.bookmarks === false ? shortWatch : longWatch(options.random);
     this.#lastEventAtMs = options.clock.monotonic();
   }
 
@@ -118,6 +133,7 @@ export class Reflector<T extends Stored> {
 
   /** One list, if one is needed, and one watch. Returns when the server ended the watch in good order. */
   async #follow(signal: AbortSignal): Promise<void> {
+    if (this.#options.bookmarks === false) this.#resourceVersion = undefined;
     if (this.#resourceVersion === undefined && !this.#streamedLists) await this.#list(signal);
     try {
       await this.#watch(signal);
@@ -129,7 +145,7 @@ export class Reflector<T extends Stored> {
   }
 
   async #watch(signal: AbortSignal): Promise<void> {
-    const { transport, path, labelSelector, fieldSelector, onResumed, random } = this.#options;
+    const { transport, path, labelSelector, fieldSelector, onResumed } = this.#options;
     const since = this.#resourceVersion;
     const stream = await transport.stream({
       method: 'GET',
@@ -138,7 +154,7 @@ export class Reflector<T extends Stored> {
       query: {
         watch: true,
         allowWatchBookmarks: true,
-        timeoutSeconds: Math.round(300 + 300 * random()),
+        timeoutSeconds: this.#limits.timeoutSeconds,
         labelSelector,
         fieldSelector,
         resourceVersion: since,
@@ -195,16 +211,26 @@ export class Reflector<T extends Stored> {
     }
   }
 
+  /** An object that has ceased to matter goes like one that was deleted. */
   #take({ type, object }: WatchEvent, collected: Map<string, T> | undefined): void {
     const { store } = this.#options;
     const isOld = !collected && type !== 'DELETED' && store.hasSeen(keyOf(object), object.metadata);
-    const item = isOld ? undefined : this.#project(object); // what the answer to a write has shown already is not worth the work
-    if (!item) return;
+    if (isOld) return; // what the answer to a write has shown already is not worth the work
+    const item = this.#project(object);
+    if (!item) return this.#forget(object, collected);
     if (collected) {
       if (type === 'DELETED') collected.delete(item.key);
       else collected.set(item.key, item);
     } else if (type === 'DELETED') store.remove(item);
     else store.upsert(item);
+  }
+
+  #forget(object: RawObject, collected: Map<string, T> | undefined): void {
+    const key = keyOf(object);
+    collected?.delete(key);
+    const known = this.#options.store.get(key);
+    if (known?.uid === object.metadata.uid)
+      this.#options.store.remove(known, object.metadata.resourceVersion);
   }
 
   /** What the store shall keep of the object; if that can't be told, what it has kept of it so far. */
@@ -261,6 +287,7 @@ export class Reflector<T extends Stored> {
   }
 
   #watchdog(stream: IncomingMessage): () => void {
+    const { silenceMs } = this.#limits;
     return this.#options.clock.setTimeout(() => {
       if (!this.#heard) this.#resourceVersion = undefined;
       stream.destroy(new Error(`The watch of ${this.#options.path} was silent for ${silenceMs} ms`));

@@ -1,6 +1,7 @@
 import http from 'node:http';
 import https from 'node:https';
 import type { IncomingMessage } from 'node:http';
+import { createSecureContext, type ConnectionOptions } from 'node:tls';
 import { ApiError } from './api-error.ts';
 import type { Access, Credentials } from './credentials.ts';
 import { type Answer, exchange, isSuccess, StaleConnectionError } from './exchange.ts';
@@ -32,6 +33,16 @@ export interface TransportOptions {
 /** A Go API server closes idle connections after 90 s: ours are given up well before. */
 const idleSocketMs = 60_000;
 
+type TlsOptions = https.RequestOptions & Pick<ConnectionOptions, 'secureContext'>;
+
+/** The connections that were opened with the same certificates. */
+interface Pool {
+  fingerprint: string;
+  agent: http.Agent;
+  /** With a context that is made once: of certificates each connection would parse its own copy, and the agent compare them for each request. */
+  tls: TlsOptions;
+}
+
 /**
  * Speaks with one API server, in raw JSON over kept-alive connections: the generated classes of client-node open a connection for
  * each request and drop the fields that they do not know. How many requests run at once is for the callers to limit.
@@ -44,7 +55,7 @@ export class Transport {
   readonly #userAgent: string;
   readonly #timeoutMs: number;
   readonly #onResponse: RequestObserver;
-  #pool: { fingerprint: string; agent: http.Agent } | undefined;
+  #pool: Pool | undefined;
 
   constructor(options: TransportOptions) {
     this.#credentials = options.credentials;
@@ -117,15 +128,16 @@ export class Transport {
     streamed: boolean,
     body?: Buffer,
   ): https.RequestOptions {
-    const { server, tls, proxyAgent } = access;
+    const { server, proxyAgent } = access;
+    const { agent, tls } = this.#poolOf(access);
     return {
-      ...tls,
+      ...(proxyAgent ? access.tls : tls),
       protocol: server.protocol,
       hostname: server.hostname.replace(/^\[|\]$/g, ''),
       port: server.port || (server.protocol === 'https:' ? 443 : 80),
       method: request.method,
       path: pathOf(server, request),
-      agent: proxyAgent ?? (streamed ? false : this.#agent(access)),
+      agent: proxyAgent ?? (streamed ? false : agent),
       headers: {
         ...access.headers,
         Accept: 'application/json',
@@ -138,14 +150,15 @@ export class Transport {
     };
   }
 
-  /** The agent of these certificates. Connections of others finish what they do and are not used again. */
-  #agent({ fingerprint, server }: Access): http.Agent {
-    if (this.#pool?.fingerprint === fingerprint) return this.#pool.agent;
+  /** For these certificates. Connections of others finish what they do and are not used again. */
+  #poolOf({ fingerprint, server, tls }: Access): Pool {
+    if (this.#pool?.fingerprint === fingerprint) return this.#pool;
     this.close();
-    const Agent = server.protocol === 'https:' ? https.Agent : http.Agent;
+    const isSecure = server.protocol === 'https:';
+    const Agent = isSecure ? https.Agent : http.Agent;
     const agent = new Agent({ keepAlive: true, keepAliveMsecs: 30_000, timeout: idleSocketMs });
-    this.#pool = { fingerprint, agent };
-    return agent;
+    this.#pool = { fingerprint, agent, tls: isSecure ? withContext(tls) : {} };
+    return this.#pool;
   }
 
   #refusal(request: ApiRequest, access: Access, { response, text }: Answer): ApiError {
@@ -153,6 +166,10 @@ export class Transport {
     if (statusCode === 401) this.#credentials.reject(access);
     return new ApiError(statusCode, text, { request: describe(request), retryAfter: headers['retry-after'] });
   }
+}
+
+function withContext({ ca, cert, key, ...tls }: Access['tls']): TlsOptions {
+  return { ...tls, secureContext: createSecureContext({ ca, cert, key }) };
 }
 
 /** Unlike `destroy`, leaves the requests under way alone. */

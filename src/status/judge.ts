@@ -1,5 +1,6 @@
 /** Finds the one reason that answers "is this daemon active, and if not, why?". The first that applies wins. */
 import type { Reason } from '../api/conditions.ts';
+import type { Unrenderable } from '../desired/deployment.ts';
 import { crashLoopAfter, endsEarly, isCrash, isRecycling, isStable } from './crashes.ts';
 import type {
   Companion,
@@ -9,7 +10,8 @@ import type {
   ObservedPod,
   Waiting,
 } from './observed.ts';
-import { clean, describeExit } from './words.ts';
+import type { MountProblem } from './mounts.ts';
+import { clean, describeExit, isMissingReference, isPassing } from './words.ts';
 
 /** What became of this visit's write. */
 export type WriteOutcome =
@@ -17,6 +19,8 @@ export type WriteOutcome =
   /** The child differs and is left so, because the daemon is paused. */
   | { is: 'paused'; message: string }
   | { is: 'waiting'; message: string }
+  /** The child is to differ until its turn comes. */
+  | { is: 'queued'; message: string; recheckAfterMs: number }
   | { is: 'refused'; reason: 'InvalidSpec' | 'AdmissionRejected' | 'Conflict'; message: string }
   /** Nobody knows whether trying again helps; it is tried again. */
   | { is: 'failed'; error: Error };
@@ -25,14 +29,18 @@ export interface Facts {
   /** That the daemon is being deleted, in words, if so. */
   deletion: string | undefined;
   /** Why no child can be made of the spec, if so. */
-  invalid: string | undefined;
+  invalid: Unrenderable | undefined;
   /** The daemon's own child; undefined if there is none yet. */
   child: ObservedDeployment | undefined;
   /** The pod that speaks for the daemon: see `speakingPod`. */
   pod: ObservedPod | undefined;
+  /** Why that pod waits for its volumes. */
+  mountProblem: MountProblem | undefined;
   /** Why the last pod that is over failed as a whole. */
   lastFailure: string | undefined;
   wanted: number;
+  /** Name of the dispatcher that stops it, if it is not the daemon's own switch that does. */
+  stoppedBy: string | undefined;
   crashes: number;
   /** The daemon was last reported as Running. */
   wasRunning: boolean;
@@ -45,17 +53,20 @@ export interface Judgement {
   message: string;
   /** What it waits for. It changes on the way, so it is said only when the wait takes long. */
   detail?: string | undefined;
+  /** When time alone ends it. */
+  untilMs?: number;
 }
 
 export function judge(facts: Facts): Judgement {
-  const { reason, message, detail } = judgeFirst(facts);
-  return { reason, message: clean(message), detail: detail && clean(detail) };
+  const { message, detail, ...judgement } = judgeFirst(facts);
+  return { ...judgement, message: clean(message), detail: detail && clean(detail) };
 }
 
 function judgeFirst(facts: Facts): Judgement {
-  const { deletion, invalid, outcome } = facts;
+  const { deletion, invalid, outcome, wanted } = facts;
   if (deletion !== undefined) return { reason: 'Stopping', message: deletion };
-  if (invalid !== undefined) return { reason: 'InvalidSpec', message: invalid };
+  const stopsWithout = wanted === 0 && invalid?.reason === 'MissingReference';
+  if (invalid && !stopsWithout) return { reason: invalid.reason ?? 'InvalidSpec', message: invalid.invalid };
   switch (outcome.is) {
     case 'refused':
       return judgeRefusal(outcome.message, outcome.reason);
@@ -63,6 +74,8 @@ function judgeFirst(facts: Facts): Judgement {
       return { reason: 'Paused', message: outcome.message };
     case 'waiting':
       return underWay(facts, outcome.message);
+    case 'queued':
+      return { reason: 'WaitingForTurn', message: outcome.message };
     case 'failed':
       return underWay(facts, `The Deployment can't be written and is tried again: ${outcome.error.message}`);
     case 'settled':
@@ -76,12 +89,18 @@ function underWay({ wanted, pod }: Facts, message: string): Judgement {
   return pod?.deleting ? { reason: 'WaitingForOldPod', message } : starting(message);
 }
 
-function judgeStop({ child, pod }: Facts): Judgement {
+function judgeStop({ child, pod, stoppedBy, invalid }: Facts): Judgement {
   if (pod?.nodeLost) return judgeLostNode(pod);
   if (pod) return { reason: 'Stopping', message: `Pod ${pod.name} is being stopped${deadlineOf(pod)}` };
-  if (!child || child.replicas > 0 || mayStillCreatePods(child))
+  const isToCome = !child && !invalid;
+  if (isToCome || (child && (child.replicas > 0 || mayStillCreatePods(child))))
     return { reason: 'Stopping', message: 'Waiting until no pod can be created any more' };
-  return { reason: 'Stopped', message: 'Stopped: spec.replicas is 0' };
+  if (invalid) return { reason: 'Stopped', message: `Stopped: spec.replicas is 0. ${invalid.invalid}` };
+  if (stoppedBy === undefined) return { reason: 'Stopped', message: 'Stopped: spec.replicas is 0' };
+  return {
+    reason: 'DispatcherStopped',
+    message: `Stopped by the ClariveDispatcher "${stoppedBy}", whose spec.replicas is 0`,
+  };
 }
 
 function deadlineOf({ endsBy }: ObservedPod): string {
@@ -148,15 +167,19 @@ function judgeLostNode({ name, node }: ObservedPod): Judgement {
 
 /**
  * Sorts what the API server says when it does not let the Deployment, its ReplicaSet or its pod in: quotas and missing
- * references come as Forbidden, like every refusal of an admission plugin.
+ * references come as Forbidden, like every refusal of an admission plugin. The status code tells little, because webhooks choose it,
+ * and a ValidatingAdmissionPolicy says that what it denies is invalid.
  */
 function judgeRefusal(message: string, reason: 'InvalidSpec' | 'AdmissionRejected' | 'Conflict'): Judgement {
-  if (reason !== 'AdmissionRejected') return { reason, message };
+  if (reason === 'Conflict') return { reason, message };
   if (message.includes('exceeded quota')) return { reason: 'QuotaExceeded', message };
   if (missingAtAdmission.test(message)) return { reason: 'MissingReference', message };
   if (/^\S+ "[^"]*" is invalid: /.test(message)) return { reason: 'InvalidSpec', message };
-  return { reason, message };
+  return { reason: deniedAtAdmission.test(message) ? 'AdmissionRejected' : reason, message };
 }
+
+/** Said of webhooks, and by all other admission plugins. */
+const deniedAtAdmission = /^admission webhook "[^"]*" denied the request|^\S+ "[^"]*" is forbidden: /;
 
 /** Said by the admission plugins ServiceAccount, Priority and RuntimeClass. */
 const missingAtAdmission =
@@ -184,7 +207,7 @@ function judgeContainers(facts: Facts, pod: ObservedPod): Judgement {
   return blocked ?? judgeDaemon(facts, pod);
 }
 
-function judgeDaemon({ wasRunning, nowMs }: Facts, pod: ObservedPod): Judgement {
+function judgeDaemon({ wasRunning, mountProblem, nowMs }: Facts, pod: ObservedPod): Judgement {
   const { container } = pod;
   const isRunning = container?.startedAt !== undefined;
   const exit = container?.lastExit;
@@ -203,7 +226,15 @@ function judgeDaemon({ wasRunning, nowMs }: Facts, pod: ObservedPod): Judgement 
       message: 'Recycled: the daemon ended with exit code 0 after a long run and is started again',
     };
   if (exit && !isRunning) return starting(`${describeExit(exit)} and is started again`);
-  return { ...starting(`Pod ${pod.name} is starting`), detail: startDetail(pod) };
+  return judgeMounts(pod, mountProblem);
+}
+
+function judgeMounts(pod: ObservedPod, problem: MountProblem | undefined): Judgement {
+  const isStarting = `Pod ${pod.name} is starting`;
+  if (!problem) return { ...starting(isStarting), detail: startDetail(pod) };
+  const { isMissing, message, untilMs } = problem;
+  if (!isMissing) return { ...starting(`${isStarting}: ${message}`), untilMs };
+  return { reason: 'MissingReference', message: `The daemon can't be started: ${message}`, untilMs };
 }
 
 function startDetail(pod: ObservedPod): string {
@@ -250,19 +281,13 @@ const configReasons = new Set([
   'PreStartHookError',
 ]);
 
-/** The kubelet's words for a ConfigMap or Secret that `env` or `envFrom` names, and for a key in it. */
-const missingReference = /(configmap|secret) "[^"]*" not found|couldn't find key .* in (ConfigMap|Secret) /;
-
-/** The kubelet has not heard from the API server in time, and asks again. */
-const passing = /failed to sync \S+ cache/;
-
 function judgeWaiting(waiting: Waiting | undefined, subject = 'The daemon'): Judgement | undefined {
-  if (!waiting || passing.test(waiting.message)) return undefined;
+  if (!waiting || isPassing(waiting.message)) return undefined;
   const { reason, message } = waiting;
   const cannot = (what: string, why: string) => `${subject} ${what}${why && `: ${why}`}`;
   if (imageReasons.has(reason))
     return { reason: 'ImagePullFailed', message: cannot('has no image', imageProblem(waiting)) };
-  if (missingReference.test(message))
+  if (isMissingReference(message))
     return { reason: 'MissingReference', message: cannot("can't be started", message) };
   // The message has the output of the user's hook, which may hold secrets.
   if (reason === 'PostStartHookError')

@@ -4,6 +4,7 @@ import {
   instanceLabel,
   nameLabel,
   nameLabelValue,
+  originAnnotation,
   restartedAtAnnotation,
 } from '../api/labels.ts';
 import { keyOf, type ObjectKey } from '../api/object-key.ts';
@@ -23,6 +24,8 @@ export interface ObservedDeployment {
   restartedAt: string | undefined;
   /** Digest of the desired state that this Deployment was found to carry in every field; undefined if it differs. */
   carries: string | undefined;
+  /** What it was made of: see `Origin`; undefined without a dispatcher. */
+  origin: string | undefined;
   /** The generation that the Deployment controller has seen; what follows is about that one. */
   observedGeneration: number;
   currentReplicas: number;
@@ -50,6 +53,8 @@ export interface ObservedPod {
   ready: boolean;
   /** The node's kubelet no longer reports: the pod's state is unknown. */
   nodeLost: boolean;
+  /** Its volumes are mounted and its network is there. */
+  sandboxReady: boolean;
   /** Why the scheduler has not given it a node: reason and message of the condition PodScheduled. */
   unscheduled: Waiting | undefined;
   container: ObservedContainer | undefined;
@@ -156,6 +161,7 @@ export function observeDeployment(object: unknown, carries: string | undefined):
     paused: spec?.paused ?? false,
     restartedAt: spec?.template?.metadata?.annotations?.[restartedAtAnnotation],
     carries,
+    origin: metadata.annotations?.[originAnnotation],
     observedGeneration: status?.observedGeneration ?? 0,
     currentReplicas: status?.replicas ?? 0,
     updatedReplicas: status?.updatedReplicas ?? 0,
@@ -179,6 +185,7 @@ export function observePod(object: unknown): ObservedPod {
     failure: status?.phase === 'Failed' ? failureOf(status) : undefined,
     ready: conditionOf(status?.conditions, 'Ready', 'True') !== undefined,
     nodeLost: isNodeLost(status?.conditions),
+    sandboxReady: conditionOf(status?.conditions, 'PodReadyToStartContainers', 'True') !== undefined,
     unscheduled: unscheduled && { reason: unscheduled.reason ?? '', message: unscheduled.message ?? '' },
     container: container && observeContainer(container),
     companion: companionOf(status?.initContainerStatuses, status?.containerStatuses),

@@ -3,6 +3,11 @@ import type { Exit } from './observed.ts';
 
 const longestMessage = 1024;
 
+/** Kubernetes' times have whole seconds. */
+export function toTime(ms: number): string {
+  return new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
+}
+
 /** Says in words how a container ended, as `kubectl describe` shows it in fields. */
 export function describeExit({ code, reason, signal, startError }: Exit, subject = 'The daemon'): string {
   if (startError !== undefined) return `${subject} can't be started: ${startError || reason}`;
@@ -12,6 +17,19 @@ export function describeExit({ code, reason, signal, startError }: Exit, subject
   return number === undefined
     ? `${subject} exited with code ${code}`
     : `${subject} was ended by signal ${number} (exit code ${code})`;
+}
+
+/** The kubelet's words for a ConfigMap or Secret that a container or volume names, for a key in it, and for a claim. */
+export function isMissingReference(message: string): boolean {
+  return (
+    /(configmap|secret|persistentvolumeclaims?) "[^"]*" not found/.test(message) ||
+    /couldn't find key .* in (ConfigMap|Secret) |references non-existent (config|secret) key/.test(message)
+  );
+}
+
+/** The kubelet has not heard from the API server in time, or not yet, and asks again. */
+export function isPassing(message: string): boolean {
+  return /failed to sync \S+ cache|object "[^"]*"\/"[^"]*" not registered/.test(message);
 }
 
 /**

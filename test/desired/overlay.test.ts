@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { mergeByKey, overlayTemplate } from '../../src/desired/overlay.ts';
-import type { PodTemplate } from '../../src/api/kubernetes.ts';
+import { mergeByKey, overlayChild, overlayTemplate } from '../../src/desired/overlay.ts';
+import type { Deployment, PodTemplate } from '../../src/api/kubernetes.ts';
 
 type PodSpec = Record<string, unknown>;
 
@@ -219,4 +219,54 @@ test('of two environment variables of one name the later wins, in the place of t
     { name: 'A', value: '3' },
     { name: 'B', value: '2' },
   ]);
+});
+
+test('a child gets all that is desired; in a union ours replaces what somebody has chosen, and what they added stays', () => {
+  const containers = (livenessProbe: object) => [{ name: 'daemon', livenessProbe }];
+  const child = {
+    metadata: { name: 'purge', resourceVersion: '7', annotations: { theirs: 'kept' } },
+    spec: {
+      replicas: 0,
+      strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1 } },
+      template: {
+        spec: {
+          volumes: [
+            { name: 'conf', hostPath: { path: '/srv' } },
+            { name: 'theirs', emptyDir: {} },
+          ],
+          containers: containers({ exec: { command: ['true'] }, periodSeconds: 5 }),
+        },
+      },
+    },
+    status: { replicas: 0 },
+  };
+  const desired = {
+    metadata: { name: 'purge', labels: { ours: 'yes' } },
+    spec: {
+      replicas: 1,
+      strategy: { type: 'Recreate' },
+      template: {
+        spec: {
+          volumes: [{ name: 'conf', configMap: { name: 'site' } }],
+          containers: containers({ httpGet: { port: 80 } }),
+        },
+      },
+    },
+  };
+  assert.deepEqual(overlayChild(child, desired as unknown as Deployment), {
+    metadata: { ...child.metadata, ...desired.metadata },
+    spec: {
+      ...desired.spec,
+      template: {
+        spec: {
+          volumes: [
+            { name: 'conf', configMap: { name: 'site' } },
+            { name: 'theirs', emptyDir: {} },
+          ],
+          containers: containers({ httpGet: { port: 80 }, periodSeconds: 5 }),
+        },
+      },
+    },
+    status: { replicas: 0 },
+  });
 });

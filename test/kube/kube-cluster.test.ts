@@ -1,16 +1,20 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { ClariveDaemonStatus } from '../../src/api/clarive-daemon.ts';
+import type { ClariveDispatcherStatus } from '../../src/api/clarive-dispatcher.ts';
 import { desiredDeployment, type Rendered } from '../../src/desired/deployment.ts';
+import { dispatcherKeyOf } from '../../src/desired/settings.ts';
+import { overlayChild } from '../../src/desired/overlay.ts';
 import { ApiError } from '../../src/kube/api-error.ts';
 import { EventRecorder } from '../../src/kube/event-recorder.ts';
-import { KubeCluster, type StoredDaemon } from '../../src/kube/kube-cluster.ts';
+import { KubeCluster, type StoredDaemon, type StoredDispatcher } from '../../src/kube/kube-cluster.ts';
 import type { RawObject } from '../../src/kube/reflector.ts';
 import { Store } from '../../src/kube/store.ts';
 import type { ApiRequest } from '../../src/kube/transport.ts';
 import { RefusedError } from '../../src/reconcile/errors.ts';
+import type { MountFailure } from '../../src/status/mounts.ts';
 import { observeDeployment, type ObservedDeployment, type ObservedPod } from '../../src/status/observed.ts';
-import { aDaemon } from '../support/builders.ts';
+import { aDaemon, aDispatcher } from '../support/builders.ts';
 
 const daemon = aDaemon({ metadata: { resourceVersion: '5' } });
 const desired = desiredDeployment(daemon, {
@@ -51,17 +55,33 @@ function aCluster(...answers: Answer[]) {
     return answer as T;
   };
   const children = new Store<ObservedDeployment>(() => undefined);
-  const daemons = new Store<StoredDaemon>(() => undefined);
+  const dispatchers = new Store<StoredDispatcher>(() => undefined);
+  const daemons = new Store<StoredDaemon>(
+    () => undefined,
+    ({ daemon }) => dispatcherKeyOf(daemon),
+  );
   const pods = new Store<ObservedPod>(
     () => undefined,
     (pod) => pod.daemon,
   );
+  const mountFailures = new Store<MountFailure>(
+    () => undefined,
+    ({ podUid }) => podUid,
+  );
   const transport = { request };
   const cluster = new KubeCluster({
     transport,
+    dispatchers,
     daemons,
     children,
     pods,
+    observeDispatcher: (object) => ({
+      key: 'clarive/main',
+      uid: object.metadata.uid,
+      resourceVersion: object.metadata.resourceVersion,
+      dispatcher: object as unknown as StoredDispatcher['dispatcher'],
+    }),
+    mountFailures,
     observeDaemon: (object) => ({
       key: 'clarive/purge',
       uid: object.metadata.uid,
@@ -69,13 +89,26 @@ function aCluster(...answers: Answer[]) {
       daemon: object as unknown as StoredDaemon['daemon'],
     }),
     observeChild: (object) => observeDeployment(object, undefined),
+    overlayChild,
     events: new EventRecorder({ transport, now: () => 0, instance: 'test', onError: () => undefined }),
     signal: stopping.signal,
     leads: () => leading.now,
     onChildWritten: (...what) => written.push(what),
   });
   const child = observeDeployment(childObject(10), undefined);
-  return { cluster, children, pods, child, requests, written, leading, signal: stopping.signal };
+  return {
+    cluster,
+    dispatchers,
+    daemons,
+    children,
+    pods,
+    mountFailures,
+    child,
+    requests,
+    written,
+    leading,
+    signal: stopping.signal,
+  };
 }
 
 function refusal(code: number, reason: string, message = 'as the server says'): ApiError {
@@ -213,11 +246,81 @@ describe('an apply', () => {
     });
   });
 
+  test('sets the replicas that are wanted, whatever the child has', async () => {
+    const { cluster, child, requests } = aCluster(managed(applied), childObject(13));
+    await cluster.applyChild({ ...child, replicas: 5 }, desired);
+    const body = requests[1]?.body as Rendered['deployment'] | undefined;
+    assert.equal(body?.spec.replicas, 1);
+  });
+
   test('goes no further if the child has changed meanwhile, and is tried again', async () => {
     const changed = refusal(422, 'Invalid', 'the server rejected our request due to an error in our request');
     const { cluster, child, requests } = aCluster(managed(created), changed);
     assert.equal(await rejection(cluster.applyChild(child, desired)), changed, 'not the fault of the spec');
     assert.equal(requests.length, 2);
+  });
+
+  describe('that is refused', () => {
+    const volume = (source: object) => ({
+      template: { spec: { volumes: [{ name: 'clarive-pid', ...source }] } },
+    });
+    const swapped = { spec: volume({ hostPath: { path: '/srv' } }) };
+    const invalid = () => refusal(422, 'Invalid', 'may not specify more than 1 volume type');
+
+    test('as invalid is sent again after ours has replaced the other member of each union', async () => {
+      const ownApply = { ...applied, fieldsV1: { 'f:a': { 'f:b': {} } } };
+      const ownUpdate = { ...created, fieldsV1: { 'f:a': { 'f:c': {} }, 'f:d': {} } };
+      const { cluster, child, requests } = aCluster(
+        childObject(10, swapped),
+        invalid(),
+        childObject(11),
+        childObject(11, { metadata: { managedFields: [ownApply, foreign, ownUpdate] } }),
+        childObject(12),
+        childObject(13),
+      );
+      await cluster.applyChild(child, desired);
+      assert.deepEqual(
+        requests.map(({ method }) => method),
+        ['GET', 'PATCH', 'PUT', 'GET', 'PATCH', 'PATCH'],
+      );
+      const { metadata, spec } = (requests[2] as ApiRequest).body as Rendered['deployment'];
+      assert.deepEqual(
+        [metadata.uid, metadata.resourceVersion, metadata.annotations],
+        ['child-1', '10', undefined],
+      );
+      assert.deepEqual(
+        spec.template.spec.volumes?.find(({ name }) => name === 'clarive-pid'),
+        { name: 'clarive-pid', emptyDir: {} },
+      );
+      assert.deepEqual(requests[4]?.body, [
+        { op: 'test', path: '/metadata/managedFields/2', value: ownUpdate },
+        { op: 'test', path: '/metadata/managedFields/0', value: ownApply },
+        {
+          op: 'replace',
+          path: '/metadata/managedFields/0/fieldsV1',
+          value: { 'f:a': { 'f:b': {}, 'f:c': {} }, 'f:d': {} },
+        },
+        { op: 'remove', path: '/metadata/managedFields/2' },
+      ]);
+      assert.deepEqual(requests[5], requests[1]);
+      assert.equal(cluster.child('clarive/purge')?.resourceVersion, '13');
+    });
+
+    test('as invalid also then is InvalidSpec, and changes nothing', async () => {
+      const { cluster, child, requests, written } = aCluster(childObject(10), invalid(), invalid());
+      const error = await rejection(cluster.applyChild(child, desired));
+      assert.ok(error instanceof RefusedError);
+      assert.equal(error.reason, 'InvalidSpec');
+      assert.deepEqual([requests.length, written], [3, []]);
+    });
+
+    test('for any other cause is not sent again', async () => {
+      for (const cause of [refusal(403, 'Forbidden'), refusal(500, 'InternalError')]) {
+        const { cluster, child, requests } = aCluster(childObject(10), cause);
+        await rejection(cluster.applyChild(child, desired));
+        assert.equal(requests.length, 2);
+      }
+    });
   });
 });
 
@@ -300,8 +403,48 @@ describe('a refusal of a child', () => {
   });
 });
 
-test('reads come from the stores; pods are found by their daemon', async () => {
-  const { cluster, pods, requests } = aCluster();
+test('the status of a dispatcher is written in the same way, and the next read shows it', async () => {
+  const dispatcher = aDispatcher();
+  const status: ClariveDispatcherStatus = { observedGeneration: 1, active: '6/7' };
+  const metadata = { ...dispatcher.metadata, uid: 'd', resourceVersion: '6' };
+  const { cluster, requests, signal } = aCluster(
+    { ...dispatcher, status, metadata },
+    refusal(404, 'NotFound'),
+  );
+  await cluster.writeDispatcherStatus(dispatcher, status);
+  assert.deepEqual(requests, [
+    {
+      method: 'PATCH',
+      path: '/apis/clarive.com/v1/namespaces/clarive/clarivedispatchers/main/status',
+      body: { metadata: { uid: dispatcher.metadata.uid }, status },
+      query: { fieldManager: 'clarive-operator' },
+      contentType: 'application/merge-patch+json',
+      signal,
+    },
+  ]);
+  assert.deepEqual(cluster.dispatcher('clarive/main')?.status, status);
+  await cluster.writeDispatcherStatus(dispatcher, status); // one that was deleted meanwhile needs no status
+});
+
+test('the daemons of a dispatcher are found by its key', () => {
+  const { cluster, daemons } = aCluster();
+  for (const [name, dispatcher] of [
+    ['a', 'main'],
+    ['b', 'main'],
+    ['c', 'other'],
+    ['d', undefined],
+  ] as const) {
+    const dispatcherRef = dispatcher && { dispatcherRef: { name: dispatcher } };
+    const daemon = aDaemon({ metadata: { name }, ...dispatcherRef });
+    daemons.upsert({ key: `clarive/${name}`, uid: name, resourceVersion: '1', daemon });
+  }
+  const names = cluster.attached('clarive/main').map(({ metadata }) => metadata.name);
+  assert.deepEqual(names.toSorted(), ['a', 'b']);
+  assert.deepEqual(cluster.attached('clarive/none'), []);
+});
+
+test('reads come from the stores; pods are found by their daemon, and Events about volumes by the pods', async () => {
+  const { cluster, pods, mountFailures, requests } = aCluster();
   const pod = {
     key: 'clarive/purge-1',
     uid: 'p',
@@ -311,6 +454,19 @@ test('reads come from the stores; pods are found by their daemon', async () => {
   pods.upsert(pod);
   assert.deepEqual(cluster.pods('clarive/purge'), [pod]);
   assert.deepEqual(cluster.pods('clarive/other'), []);
+  const failure: MountFailure = {
+    key: 'clarive/purge-1.1',
+    uid: 'e',
+    resourceVersion: '2',
+    pod: 'clarive/purge-1',
+    podUid: 'p',
+    message: 'no',
+    toldAt: '',
+  };
+  mountFailures.upsert(failure);
+  mountFailures.upsert({ ...failure, key: 'clarive/purge-1.2', podUid: 'earlier' });
+  assert.deepEqual(cluster.mountFailures('clarive/purge'), [failure]);
+  assert.deepEqual(cluster.mountFailures('clarive/other'), []);
   assert.equal(cluster.daemon('clarive/purge'), undefined);
   assert.deepEqual(requests, []);
 });

@@ -5,7 +5,9 @@ import { KubeConfig, type V1Lease } from '@kubernetes/client-node';
 import type { ClariveDaemon } from '../../src/api/clarive-daemon.ts';
 import type { ObjectKey } from '../../src/api/object-key.ts';
 import { realClock } from '../../src/controller/clock.ts';
+import { carries } from '../../src/desired/compare.ts';
 import { desiredDeployment, type Rendered } from '../../src/desired/deployment.ts';
+import { overlayChild } from '../../src/desired/overlay.ts';
 import { ApiError } from '../../src/kube/api-error.ts';
 import { Credentials } from '../../src/kube/credentials.ts';
 import { EventRecorder } from '../../src/kube/event-recorder.ts';
@@ -160,6 +162,54 @@ describe('a child', () => {
     });
   });
 
+  test('in which somebody has chosen other members of unions gets ours back, and what we no longer want goes later', async (t) => {
+    await inNamespace(t, async (kube) => {
+      const scene = aCluster(t, kube);
+      const conf = { name: 'conf', configMap: { name: 'site' } };
+      const container = { name: 'daemon', livenessProbe: { httpGet: { path: '/', port: 80 } } };
+      const template = { spec: { volumes: [conf], containers: [container] } };
+      const daemon = aDaemonIn(kube, { env: [{ name: 'A', value: '1' }], template });
+      await scene.cluster.createChild(render(daemon));
+      const { volumes, env } = await podSpecOf(kube);
+      const volume = volumes.findIndex(({ name }) => name === 'conf');
+      const entry = env.findIndex(({ name }) => name === 'A');
+      const fieldRef = { fieldPath: 'metadata.name' };
+      const swaps = {
+        [`/volumes/${volume}`]: { name: 'conf', hostPath: { path: '/srv' } },
+        [`/containers/0/env/${entry}`]: { name: 'A', valueFrom: { fieldRef } },
+        '/containers/0/livenessProbe': { exec: { command: ['true'] } },
+        '/securityContext/seccompProfile': { type: 'Localhost', localhostProfile: 'profile.json' },
+      };
+      const replace = (path: string, value: unknown) => ({ op: 'replace', path, value });
+      await kube.patch(
+        deployments,
+        'purge',
+        [
+          replace('/spec/strategy', { type: 'RollingUpdate' }),
+          ...Object.entries(swaps).map(([path, value]) => replace(`/spec/template/spec${path}`, value)),
+          {
+            op: 'add',
+            path: '/spec/template/spec/tolerations',
+            value: [{ key: 'theirs', operator: 'Exists' }],
+          },
+        ],
+        { type: 'json' },
+      );
+
+      const desired = render(daemon);
+      await unlessChanged(() => scene.cluster.applyChild(scene.child(), desired));
+      const repaired = await kube.get(deployments, 'purge');
+      assert.ok(carries(repaired, desired.deployment), JSON.stringify(repaired.spec));
+
+      await scene.cluster.applyChild(scene.child(), render(aDaemonIn(kube)));
+      const later = await podSpecOf(kube);
+      assert.ok(!later.volumes.some(({ name }) => name === 'conf'), JSON.stringify(later.volumes));
+      assert.ok(!later.env.some(({ name }) => name === 'A'), JSON.stringify(later.env));
+      assert.equal(later.livenessProbe, undefined);
+      assert.equal(later.tolerations[0]?.key, 'theirs');
+    });
+  });
+
   test('is scaled only if it is the very one that was seen', async (t) => {
     await inNamespace(t, async (kube) => {
       const scene = aCluster(t, kube);
@@ -277,6 +327,22 @@ function keptOf(object: RawObject): Kept {
   return { key: `${namespace}/${name}`, uid, resourceVersion, value: v };
 }
 
+/** Lists of the pod template of the child, and of its first container. */
+async function podSpecOf(kube: KubeClient) {
+  const { spec: child } = await kube.get(deployments, 'purge');
+  const { volumes = [], tolerations = [], containers = [] } = child?.template.spec ?? {};
+  const { env = [], livenessProbe } = containers[0] ?? {};
+  return { volumes, tolerations, env, livenessProbe };
+}
+
+/** Tries again when a controller has written the object meanwhile, as the operator's queue does. */
+async function unlessChanged(write: () => Promise<void>): Promise<void> {
+  await write().catch((error: unknown) => {
+    if (!(error instanceof ApiError) || error.code !== 409) throw error;
+    return unlessChanged(write);
+  });
+}
+
 function aDaemonIn({ namespace }: KubeClient, spec: Partial<ClariveDaemon['spec']> = {}): ClariveDaemon {
   return aDaemon({ ...spec, metadata: { namespace } });
 }
@@ -295,11 +361,15 @@ function aCluster(t: TestContext, { namespace }: KubeClient) {
   const children = new Store<ObservedDeployment>(() => undefined);
   const cluster = new KubeCluster({
     transport,
+    dispatchers: new Store(() => undefined),
     daemons: new Store(() => undefined),
     children,
     pods: new Store<ObservedPod>(() => undefined),
+    observeDispatcher: () => assert.fail('No dispatcher is written'),
+    mountFailures: new Store(() => undefined),
     observeDaemon: () => assert.fail('No daemon is written'),
     observeChild: (object) => observeDeployment(object, undefined),
+    overlayChild,
     events: new EventRecorder({ transport, now: Date.now, instance: 'test', onError: () => undefined }),
     signal: new AbortController().signal,
     leads: () => true,

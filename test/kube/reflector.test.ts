@@ -373,6 +373,83 @@ describe('a silent connection', () => {
   });
 });
 
+describe('what does not matter', () => {
+  const matters: Partial<ReflectorOptions<Kept>> = {
+    project: (object) => (object['value'] === 'foreign' ? undefined : project(object)),
+  };
+  const foreign = { value: 'foreign' };
+
+  test('is not kept, neither from the list nor later', async (t) => {
+    const following = await Following.start(t, matters);
+    const watch = (await following.server.next()).open();
+    watch.send(added('a', 1), added('b', 2, foreign), added('c', 3), modified('c', 4, foreign), endOfList(5));
+    await eventually(() => following.reflector.synced);
+    watch.send(added('d', 6, foreign), modified('b', 7, foreign), deleted('b', 8, foreign), modified('a', 9));
+    await eventually(() => following.changes.length === 2);
+    assert.deepEqual(following.changes, ['+a', '~a']);
+    assert.deepEqual(following.errors, []);
+  });
+
+  test('any more goes like what is deleted, unless it is another of that name', async (t) => {
+    const following = await Following.start(t, matters);
+    const watch = (await following.server.next()).open();
+    watch.send(added('a', 1), added('b', 2), added('c', 3), endOfList(4));
+    await eventually(() => following.reflector.synced);
+    watch.send(
+      modified('a', 5, { ...foreign, uid: 'another' }),
+      modified('b', 6, foreign),
+      deleted('c', 7, foreign),
+      added('d', 8),
+    );
+    await eventually(() => following.changes.includes('+d'));
+    assert.deepEqual(following.changes.slice(3), ['-b', '-c', '+d']);
+    assert.deepEqual(following.names(), ['a', 'd']);
+  });
+});
+
+describe('a watch without bookmarks', () => {
+  test('is short, may be silent until its end, and is followed by a list: nobody is told of an interruption', async (t) => {
+    const following = await Following.start(t, { bookmarks: false });
+    const first = await following.server.next();
+    assert.equal(first.query.get('timeoutSeconds'), '100');
+    first.open().send(added('a', 1), added('b', 2), endOfList(10));
+    await eventually(() => following.reflector.synced);
+    await following.clock.advance(100_000);
+    first.end();
+    const second = await following.server.next();
+    assert.deepEqual([since(second), second.query.get('sendInitialEvents')], [null, 'true']);
+    second.open().send(added('a', 1), added('c', 11), endOfList(12));
+    await eventually(() => following.names().includes('c'));
+    assert.deepEqual(following.changes, ['+a', '+b', '+c', '-b']);
+    assert.deepEqual(following.errors, []);
+  });
+
+  test('begins with a list in pages where lists are not streamed', async (t) => {
+    const following = await Following.start(t, { bookmarks: false });
+    (await following.server.next()).answer(422, status(422, 'Invalid'));
+    for (const version of [20, 30]) {
+      (await following.server.next()).answer(200, listPage(version, [anObject('a', 1)]));
+      const watch = (await following.server.next()).open();
+      assert.equal(since(watch), String(version));
+      watch.send(modified('b', version + 1));
+      await eventually(() => following.store.get('n/b')?.resourceVersion === String(version + 1));
+      await following.clock.advance(100_000);
+      watch.end();
+    }
+    assert.deepEqual(following.errors, []);
+  });
+
+  test('that outlives its end is dead', async (t) => {
+    const following = await Following.start(t, { bookmarks: false });
+    const watch = (await following.server.next()).open();
+    watch.send(endOfList(10));
+    await eventually(() => following.reflector.synced && following.clock.timers === 1);
+    await following.clock.advance(110_000);
+    await watch.closed();
+    assert.match(following.errors.join(), /silent for 110000 ms/);
+  });
+});
+
 describe('a stop', () => {
   const stops: Record<string, (following: Following) => Promise<unknown>> = {
     'before the server has answered': async ({ server }) => server.next(),

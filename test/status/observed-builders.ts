@@ -6,6 +6,7 @@ import {
   type ObservedDeployment,
   type ObservedPod,
 } from '../../src/status/observed.ts';
+import { observeMountFailure, type MountFailure } from '../../src/status/mounts.ts';
 import { ownerReference, selectorLabels } from '../../src/desired/metadata.ts';
 import { aDaemon } from '../support/builders.ts';
 
@@ -89,6 +90,7 @@ export interface RawPodOptions {
   readyReason?: string;
   containersReady?: boolean;
   scheduled?: { reason?: string; message?: string };
+  sandboxReady?: boolean;
   container?: RawContainer | null;
   init?: RawContainer[];
   sidecars?: RawContainer[];
@@ -110,7 +112,7 @@ export function rawPod({
 }: RawPodOptions = {}): object {
   const containers = [...(container ? [{ name: 'daemon', ...container }] : []), ...sidecars];
   const { containersReady = containers.length > 0 && containers.every((each) => each.ready) } = more;
-  const { ready = containersReady, readyReason, scheduled } = more;
+  const { ready = containersReady, readyReason, scheduled, sandboxReady = phase !== 'Pending' } = more;
   return {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -129,6 +131,7 @@ export function rawPod({
       ...(reason && { reason }),
       ...(message && { message }),
       conditions: [
+        { type: 'PodReadyToStartContainers', status: capital(sandboxReady) },
         { type: 'Initialized', status: 'True' },
         { type: 'Ready', status: capital(ready), ...(readyReason && { reason: readyReason }) },
         { type: 'ContainersReady', status: capital(containersReady) },
@@ -144,6 +147,42 @@ export function rawPod({
 
 export function aPod(options?: RawPodOptions): ObservedPod {
   return observePod(rawPod(options));
+}
+
+export interface MountFailureOptions {
+  /** Name of the pod. */
+  pod?: string;
+  toldAt?: string;
+}
+
+/** What the kubelet tells of a pod whose volume it can't mount. */
+export function aMountFailure(message: string, options: MountFailureOptions = {}): MountFailure {
+  return observeMountFailure(rawMountFailure(message, options));
+}
+
+export function rawMountFailure(
+  message: string,
+  { pod = 'purge-1', toldAt = at(58) }: MountFailureOptions = {},
+): object {
+  return {
+    apiVersion: 'v1',
+    kind: 'Event',
+    metadata: { name: `${pod}.18ea7ea8`, namespace: 'clarive', uid: 'uid-of-event', resourceVersion: '9' },
+    involvedObject: { apiVersion: 'v1', kind: 'Pod', namespace: 'clarive', name: pod, uid: `uid-of-${pod}` },
+    type: 'Warning',
+    reason: 'FailedMount',
+    message,
+    source: { component: 'kubelet', host: 'node-a' },
+    firstTimestamp: at(2),
+    lastTimestamp: toldAt,
+    count: 7,
+    eventTime: null,
+  };
+}
+
+/** A message of the kubelet about one volume. */
+export function setUpFailed(volume: string, cause: string): string {
+  return `MountVolume.SetUp failed for volume "${volume}" : ${cause}`;
 }
 
 export interface RawDeploymentOptions {

@@ -1,16 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { reasonTable } from '../../src/api/conditions.ts';
-import { aDaemon } from '../support/builders.ts';
+import { aDaemon, aDispatcher } from '../support/builders.ts';
 import { look, messageOf, verdict, type Sight } from './look.ts';
 import {
   aChild,
+  aMountFailure,
   aPod,
   at,
   backingOff,
   exit,
   exited,
   running,
+  setUpFailed,
   startError,
   waiting,
   type RawPodOptions,
@@ -19,6 +21,9 @@ import {
 type Row = [name: string, sight: Sight, verdict: string, message: string];
 
 const stopped = aDaemon({ replicas: 0 });
+const attached = aDaemon({ dispatcherRef: { name: 'main' } });
+const stoppedDispatcher = aDispatcher({ replicas: 0 });
+const bothStopped = aDaemon({ replicas: 0, dispatcherRef: { name: 'main' } });
 const deleted = aDaemon({ metadata: { deletionTimestamp: at(50) } });
 const ready = look().status;
 
@@ -31,6 +36,12 @@ function pod(options: RawPodOptions): Sight {
 
 function container(raw: object): Sight {
   return pod({ phase: 'Pending', container: raw });
+}
+
+/** A pod that is being created, while the kubelet tells these failures. */
+function unmounted(...messages: string[]): Sight {
+  const mountFailures = messages.map((message) => aMountFailure(message));
+  return { ...container(waiting('ContainerCreating')), mountFailures };
 }
 
 function refusedPod(message: string): Sight {
@@ -102,6 +113,66 @@ const rows: Row[] = [
     { daemon: stopped, pods: [aPod()], outcome: { is: 'failed', error: new Error('no answer within 10 s') } },
     'Stopping Reconciling Active',
     "The Deployment can't be written and is tried again: no answer within 10 s",
+  ],
+
+  // DispatcherStopped
+  [
+    'DispatcherStopped when its dispatcher stops all daemons and the last pod is gone',
+    { daemon: attached, dispatcher: stoppedDispatcher },
+    'DispatcherStopped Ready',
+    'Stopped by the ClariveDispatcher "main", whose spec.replicas is 0',
+  ],
+  [
+    'Stopping while its dispatcher stops it',
+    { daemon: attached, dispatcher: stoppedDispatcher, pods: [aPod({ deleting: true })] },
+    'Stopping Reconciling Active',
+    'Pod purge-1 is being stopped; it ends by 2026-01-01T00:00:00Z at the latest',
+  ],
+  [
+    'Stopped when its own switch stops it as well',
+    { daemon: bothStopped, dispatcher: stoppedDispatcher },
+    'Stopped Ready',
+    'Stopped: spec.replicas is 0',
+  ],
+  [
+    'Running when its dispatcher lets it',
+    { daemon: attached, dispatcher: aDispatcher() },
+    'Running Ready Active',
+    'Pod purge-1 runs on node node-a',
+  ],
+
+  // WaitingForTurn
+  [
+    'WaitingForTurn and Active while other daemons come first, for as long as that takes',
+    {
+      daemon: attached,
+      dispatcher: aDispatcher(),
+      outcome: { is: 'queued', message: 'Takes over as soon as email has run well', recheckAfterMs: 1 },
+      second: 7200,
+    },
+    'WaitingForTurn Reconciling Active',
+    'Takes over as soon as email has run well',
+  ],
+
+  // MissingReference: the dispatcher
+  [
+    'MissingReference with the remedy when its dispatcher is not there',
+    { daemon: attached, dispatcher: 'missing', child: undefined, pods: [] },
+    'MissingReference Reconciling',
+    'Can\'t find the ClariveDispatcher "main", which spec.dispatcherRef names: create it or correct the name; until then the daemon can only be stopped',
+  ],
+  [
+    'MissingReference and Active while the child is left as it is',
+    { daemon: attached, dispatcher: 'missing' },
+    'MissingReference Reconciling Active',
+    'Can\'t find the ClariveDispatcher "main", which spec.dispatcherRef names: create it or correct the name; until then the daemon can only be stopped',
+  ],
+
+  [
+    'Stopped without its dispatcher, which it does not need for that',
+    { daemon: bothStopped, dispatcher: 'missing', child: undefined },
+    'Stopped Ready',
+    'Stopped: spec.replicas is 0. Can\'t find the ClariveDispatcher "main", which spec.dispatcherRef names: create it or correct the name; until then the daemon can only be stopped',
   ],
 
   // A daemon that is being deleted
@@ -495,6 +566,22 @@ const rows: Row[] = [
     'admission webhook "images.example.com" denied the request: no',
   ],
 
+  [
+    'AdmissionRejected when a ValidatingAdmissionPolicy denies the Deployment, which it calls invalid',
+    refusedDeployment(
+      "deployments.apps \"purge\" is forbidden: ValidatingAdmissionPolicy 'images' with binding 'images' denied request: no",
+      'InvalidSpec',
+    ),
+    'AdmissionRejected Stalled',
+    "deployments.apps \"purge\" is forbidden: ValidatingAdmissionPolicy 'images' with binding 'images' denied request: no",
+  ],
+  [
+    'AdmissionRejected when a webhook denies the Deployment and gives it no status code',
+    refusedDeployment('admission webhook "images.example.com" denied the request: no', 'InvalidSpec'),
+    'AdmissionRejected Stalled',
+    'admission webhook "images.example.com" denied the request: no',
+  ],
+
   // MissingReference
   [
     'MissingReference for a Secret in env',
@@ -549,6 +636,86 @@ const rows: Row[] = [
     }),
     'MissingReference Reconciling',
     'The daemon can\'t be started: secret "smtp" not found',
+  ],
+
+  [
+    'MissingReference for a ConfigMap that a volume names',
+    unmounted(setUpFailed('conf', 'configmap "settings" not found')),
+    'MissingReference Reconciling',
+    'The daemon can\'t be started: volume "conf": configmap "settings" not found',
+  ],
+  [
+    'MissingReference for a Secret that a volume names, before init containers too',
+    {
+      ...unmounted(setUpFailed('key', 'secret "ssh" not found')),
+      ...pod({
+        phase: 'Pending',
+        container: waiting('PodInitializing'),
+        init: [{ name: 'wait', ...waiting('PodInitializing') }],
+      }),
+    },
+    'MissingReference Reconciling',
+    'The daemon can\'t be started: volume "key": secret "ssh" not found',
+  ],
+  [
+    'MissingReference for the sources of a projected volume',
+    unmounted(setUpFailed('all', '[configmap "a" not found, secret "b" not found]')),
+    'MissingReference Reconciling',
+    'The daemon can\'t be started: volume "all": [configmap "a" not found, secret "b" not found]',
+  ],
+  [
+    'MissingReference for keys that volumes name, in the same order whatever fails first',
+    unmounted(
+      setUpFailed('key', 'references non-existent secret key: id_rsa'),
+      setUpFailed('conf', 'configmap references non-existent config key: site.yml'),
+    ),
+    'MissingReference Reconciling',
+    'The daemon can\'t be started: volume "conf": configmap references non-existent config key: site.yml; ' +
+      'volume "key": references non-existent secret key: id_rsa',
+  ],
+  [
+    'MissingReference for a claim that is gone since the pod has its node',
+    unmounted(
+      'Unable to attach or mount volumes: unmounted volumes=[jobs], unattached volumes=[], failed to process volumes=[jobs]: ' +
+        'error processing PVC clarive/jobs: failed to fetch PVC from API server: persistentvolumeclaims "jobs" not found',
+    ),
+    'MissingReference Reconciling',
+    "The daemon can't be started: " +
+      'Unable to attach or mount volumes: unmounted volumes=[jobs], unattached volumes=[], failed to process volumes=[jobs]: ' +
+      'error processing PVC clarive/jobs: failed to fetch PVC from API server: persistentvolumeclaims "jobs" not found',
+  ],
+  [
+    'MissingReference, not Starting, when another volume fails for another cause',
+    unmounted(setUpFailed('a', 'no such host'), setUpFailed('b', 'secret "ssh" not found')),
+    'MissingReference Reconciling',
+    'The daemon can\'t be started: volume "b": secret "ssh" not found',
+  ],
+  [
+    'Starting with the words of the kubelet for any other failure to mount, without the command that failed',
+    unmounted(
+      setUpFailed(
+        'jobs',
+        'mount failed: exit status 32\nMounting command: mount\nMounting arguments: -t nfs -o password=hunter2 nas:/jobs /var/lib/kubelet\n' +
+          'Output: mount.nfs: Connection refused for nas:/jobs',
+      ),
+    ),
+    'Starting Reconciling',
+    'Pod purge-1 is starting: volume "jobs": mount failed: exit status 32: mount.nfs: Connection refused for nas:/jobs',
+  ],
+  [
+    'Starting with the same words when the kubelet sums them up',
+    unmounted(`(combined from similar events): ${setUpFailed('jobs', 'no such host')}`),
+    'Starting Reconciling',
+    'Pod purge-1 is starting: volume "jobs": no such host',
+  ],
+  [
+    'Starting without a word of what passes by itself',
+    unmounted(
+      setUpFailed('conf', 'failed to sync configmap cache: timed out waiting for the condition'),
+      setUpFailed('token', 'object "clarive"/"kube-root-ca.crt" not registered'),
+    ),
+    'Starting Reconciling',
+    'Pod purge-1 is starting',
   ],
 
   // ImagePullFailed
@@ -706,6 +873,12 @@ const rows: Row[] = [
     refusedDeployment('Deployment.apps "purge" is invalid: spec.template: no', 'InvalidSpec'),
     'InvalidSpec Stalled',
     'Deployment.apps "purge" is invalid: spec.template: no',
+  ],
+  [
+    'InvalidSpec in the words of an API server that does not know a field',
+    refusedDeployment('strict decoding error: unknown field "spec.template.spec.restarts"', 'InvalidSpec'),
+    'InvalidSpec Stalled',
+    'strict decoding error: unknown field "spec.template.spec.restarts"',
   ],
   [
     'InvalidSpec when only the pod is invalid',

@@ -1,0 +1,105 @@
+/** `npm run image`: builds the operator's image without Docker and without pulling anything. */
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import packageFile from '../package.json' with { type: 'json' };
+import { ensureDebianPackages } from '../e2e/host/debian-packages.ts';
+import type { Architecture } from '../e2e/host/debian-files.ts';
+import { run } from '../e2e/host/run.ts';
+import { type Image, nodeBuildImage, nodeImage } from '../e2e/images/index.ts';
+
+const usage = `Usage: npm run image -- [options]
+
+Builds the image of the operator with buildah (a Debian package; on Linux, as root) and writes an OCI archive for each platform. Its base
+images are made here from Node's npm packages and Debian's libraries. Where images can be pulled, the Dockerfile
+needs none of this: docker build .
+
+  --arch amd64|arm64   build this one only
+  --folder FOLDER      where the archives go, dist by default
+  --twice              build each a second time, and fail unless it has the same digest
+  --help               show this text`;
+
+const root = join(import.meta.dirname, '..');
+const { name, version } = packageFile;
+
+export const operatorRef = `localhost/${name}:${version}`;
+
+export interface BuiltImage {
+  /** Of the manifest: what an image is pinned by. */
+  digest: string;
+  /** Bytes that a registry stores: all layers, and those that the base image has. */
+  size: number;
+  baseSize: number;
+}
+
+type Progress = (line: string) => void;
+
+/** Builds the image of this checkout for an architecture and writes it to an OCI archive. */
+export async function buildOperatorImage(
+  architecture: Architecture,
+  archive: string,
+  progress: Progress,
+): Promise<BuiltImage> {
+  await ensureDebianPackages(['buildah'], 'the image of the operator', progress);
+  const node = await nodeImage(architecture, progress);
+  const nodeBuild = await nodeBuildImage(progress);
+  progress(`Building the image ${operatorRef} for ${architecture}`);
+  const scratch = await mkdtemp(join(tmpdir(), 'clarive-image-'));
+  const storage = ['--root', join(scratch, 'storage'), '--runroot', join(scratch, 'run')];
+  const buildah = (...args: string[]): Promise<string> =>
+    run('buildah', ['--storage-driver', 'overlay', ...storage, ...args], {
+      cwd: root,
+      env: { BUILDAH_ISOLATION: 'chroot' },
+    });
+  try {
+    const { revision, seconds } = await lastCommit();
+    for (const { archive: base } of [node, nodeBuild]) await buildah('pull', '--quiet', `oci-archive:${base}`);
+    await buildah(
+      'build',
+      '--quiet',
+      ...['--platform', `linux/${architecture}`, '--pull-never', '--timestamp', seconds],
+      ...['--build-arg', `NODE_IMAGE=${node.ref}`, '--build-arg', `BUILD_IMAGE=${nodeBuild.ref}`],
+      ...['--build-arg', `REVISION=${revision}`, ...npmSettings(), '--tag', operatorRef, '.'],
+    );
+    const digestFile = join(scratch, 'digest');
+    await rm(archive, { force: true });
+    await buildah('push', '--quiet', '--digestfile', digestFile, operatorRef, `oci-archive:${archive}:${operatorRef}`);
+    const layers = await layerSizes(archive);
+    const baseLayers = await layerSizes(node.archive);
+    return {
+      digest: (await readFile(digestFile, 'utf8')).trim(),
+      size: sum(layers),
+      baseSize: sum(layers.slice(0, baseLayers.length)),
+    };
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+/** What npm needs to know about its registry, if the user has told it. */
+function npmSettings(): string[] {
+  const file = process.env['npm_config_userconfig'];
+  return file ? ['--secret', `id=npmrc,src=${file}`] : [];
+}
+
+/** The files of an image are as old as the commit it is built from. */
+async function lastCommit(): Promise<{ revision: string; seconds: string }> {
+  const [revision = 'unknown', seconds = '0'] = await run('git', ['log', '-1', '--format=%H %ct'], { cwd: root }).then(
+    (line) => line.trim().split(' '),
+    () => [],
+  );
+  return { revision, seconds };
+}
+
+interface Manifest {
+  manifests?: { digest: string }[];
+  layers: { size: number }[];
+}
+
+async function layerSizes(archive: string): Promise<number[]> {
+  const read = async (path: string) => JSON.parse(await run('tar', ['-xOf', archive, path])) as Manifest;
+  const [manifest] = (await read('index.json')).manifests ?? [];
+  if (!manifest) throw new Error(`Cannot find an image in "${archive}"`);
+  return (await read(`blobs/${manifest.digest.replace(':', '/')}`)).layers.map(({ size }) => size);
+}

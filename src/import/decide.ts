@@ -1,0 +1,80 @@
+/** Decides on one record: which processes it becomes, or why it becomes none. */
+import { presets } from '../presets/presets.ts';
+import { type Dispatchers, dispatchersOf, idRule, isValidId, type Origin } from './dispatchers.ts';
+import type { DaemonRecord } from './record.ts';
+
+export interface IdOptions {
+  /** For records that tell no dispatcher. */
+  id: string | undefined;
+  /** What an id is to become. */
+  renamedIds: ReadonlyMap<string, string>;
+}
+
+export interface Decision {
+  /** One for each process; undefined is a process without id. */
+  ids: readonly (string | undefined)[];
+  /** What was decided, for the user. */
+  notes: readonly string[];
+  /** What went wrong: each names the field and the remedy. */
+  problems: readonly string[];
+}
+
+export const jobService = 'service.job.daemon';
+
+/** What is to be said of some services. */
+const remarks: Readonly<Record<string, string>> = {
+  'service.topic.inactivity_daemon': 'as far as known it does nothing and ends at once: stop it if so',
+};
+
+/**
+ * Jobs are bound to the id of their job daemon, so each job daemon is kept. The other services of Clarive do the work of
+ * the whole installation in turn, or must not run twice. Of unknown services nobody knows, so all is left as it was.
+ */
+export function takesCopies(service: string): boolean {
+  return service === jobService || !presets[service];
+}
+
+export function decide(record: DaemonRecord, dispatchers: Dispatchers, options: IdOptions): Decision {
+  const { service } = record;
+  if (service === 'service.dispatcher')
+    return { ids: [], notes: ['left out, because the operator takes its place'], problems: [] };
+
+  const { id, renamedIds } = options;
+  const origins = dispatchersOf(record, dispatchers, id).map((origin) => ({
+    ...origin,
+    id: renamedIds.get(origin.id) ?? origin.id,
+  }));
+  const decision = takesCopies(service) ? copies(record, origins, dispatchers.dead) : single(origins);
+  const remark = presets[service]
+    ? remarks[service]
+    : (remarks[service] ?? 'the operator has no preset for it and runs it with defaults');
+  return { ...decision, notes: [...record.notes, ...decision.notes, ...(remark ? [remark] : [])] };
+}
+
+function copies(record: DaemonRecord, origins: readonly Origin[], dead: readonly string[]): Decision {
+  if (origins.length === 0)
+    return { ids: [undefined], notes: ['without id, because the record tells no dispatcher'], problems: [] };
+  const mentionsDead = dead.length > 0 && record.pinnedTo.length === 0;
+  const ended = dead.map((id) => JSON.stringify(id)).join(', ');
+  return {
+    ids: origins.map(({ id }) => id).filter(isValidId),
+    notes: mentionsDead ? [`none for ${ended}, which ended long before the export`] : [],
+    problems: origins.filter(({ id }) => !isValidId(id)).map(badId),
+  };
+}
+
+function badId({ id, field }: Origin): string {
+  return `${field} has the dispatcher ${JSON.stringify(id)}, which can't be an id (${idRule}): let its jobs end on the classic Dispatcher, then import with --rename-id '${id}=app1' or another id`;
+}
+
+function single(origins: readonly Origin[]): Decision {
+  const ids = origins.map(({ id }) => id);
+  const valid = ids.find(isValidId);
+  const only =
+    ids.length > 1
+      ? [`one instead of ${ids.length}, because Kubernetes starts it elsewhere if a node fails`]
+      : [];
+  const unfit =
+    ids.length > 0 && valid === undefined ? [`without id, because no label can hold the old one`] : [];
+  return { ids: [valid], notes: [...only, ...unfit], problems: [] };
+}
