@@ -19,8 +19,8 @@ export function mergeOverlays(first: PodTemplateOverlay, second: PodTemplateOver
  * The child, as the API server sends it, with everything that is desired in it. Server-side apply does the same, but for a union in which
  * somebody has chosen another member: it adds ours beside that one, which the API server then refuses.
  */
-export function overlayChild(child: object, desired: Deployment): object {
-  return mergeObjects(child as Fields, desired as unknown as Fields);
+export function overlayChild(child: object, desired: Deployment): { spec: object } {
+  return mergeObjects(child as Fields, desired as unknown as Fields) as unknown as { spec: object };
 }
 
 /** Lists of environment variables follow the same rule: the later entry of a name wins. */

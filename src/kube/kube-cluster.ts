@@ -41,7 +41,7 @@ export interface KubeClusterOptions {
   observeDaemon: (object: RawObject) => StoredDaemon;
   observeChild: (object: RawObject) => ObservedDeployment;
   /** Puts everything that is desired into a child as the server sends it. */
-  overlayChild: (child: RawObject, desired: Deployment) => object;
+  overlayChild: (child: RawObject, desired: Deployment) => { spec: object };
   events: EventRecorder;
   /** Ends the writes under way and refuses new ones: from then on another operator may lead. */
   signal: AbortSignal;
@@ -199,8 +199,11 @@ export class KubeCluster implements Cluster {
    */
   async #replaceUnions(child: ObservedDeployment, current: RawObject, desired: Deployment): Promise<void> {
     const { annotations: _, ...metadata } = desired.metadata;
-    const body = this.#options.overlayChild(current, { ...desired, metadata });
-    await this.#writeChild({ method: 'PUT', path: childPath(child), body, query: strict });
+    const { spec } = this.#options.overlayChild(current, { ...desired, metadata });
+    const { uid, resourceVersion } = current.metadata;
+    const body = { metadata: { uid, resourceVersion }, spec: mergePatch(current['spec'] as object, spec) };
+    const path = childPath(child);
+    await this.#writeChild({ method: 'PATCH', path, body, query: strict, contentType: mergePatchType });
     await this.#ownByApply(child);
   }
 

@@ -281,13 +281,12 @@ describe('an apply', () => {
       await cluster.applyChild(child, desired);
       assert.deepEqual(
         requests.map(({ method }) => method),
-        ['GET', 'PATCH', 'PUT', 'GET', 'PATCH', 'PATCH'],
+        ['GET', 'PATCH', 'PATCH', 'GET', 'PATCH', 'PATCH'],
       );
-      const { metadata, spec } = (requests[2] as ApiRequest).body as Rendered['deployment'];
-      assert.deepEqual(
-        [metadata.uid, metadata.resourceVersion, metadata.annotations],
-        ['child-1', '10', undefined],
-      );
+      const { body, contentType } = requests[2] as ApiRequest;
+      const { metadata, spec } = body as Rendered['deployment'];
+      assert.equal(contentType, 'application/merge-patch+json');
+      assert.deepEqual(metadata, { uid: 'child-1', resourceVersion: '10' });
       assert.deepEqual(
         spec.template.spec.volumes?.find(({ name }) => name === 'clarive-pid'),
         { name: 'clarive-pid', emptyDir: {} },
