@@ -20,6 +20,7 @@ export async function installAllCrds(): Promise<void> {
   await applyServerSide(await serviceMonitorCrd());
   for (const [group, kind] of [
     ['clarive.com/v1', 'ClariveDaemon'],
+    ['clarive.com/v1', 'ClariveDispatcher'],
     ['monitoring.coreos.com/v1', 'ServiceMonitor'],
   ]) {
     // A kind may be served a while before it is in the API server's description of itself.
