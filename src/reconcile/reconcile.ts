@@ -2,8 +2,10 @@
  * The story of the operator: one visit to one daemon. It looks at what is, not at what has happened, so a visit may be
  * lost, repeated or late: the last one makes it right.
  */
+import type { ClariveDaemon } from '../api/clarive-daemon.ts';
 import type { ObjectKey } from '../api/object-key.ts';
 import { wantedReplicas } from '../desired/deployment.ts';
+import { inTermsOfSpec } from '../desired/field-of-spec.ts';
 import { dispatcherOf } from '../desired/settings.ts';
 import { daemonStatus, type WriteOutcome } from '../status/daemon-status.ts';
 import type { Cluster } from './cluster.ts';
@@ -47,7 +49,7 @@ export async function reconcile(key: ObjectKey, dependencies: Dependencies): Pro
     dependencies,
   );
   for (const warning of warningsOf(daemon, write)) cluster.recordEvent(daemon, warning);
-  const outcome = await carryOut(write, cluster);
+  const outcome = await carryOut(write, daemon, cluster);
   if (outcome.is === 'written') return { requeueAfterMs: 0 };
 
   const { status, recheckAfterMs } = daemonStatus({
@@ -81,7 +83,11 @@ function retryAfterMs(outcome: WriteOutcome): number | undefined {
 /** Before a status is due, the child as it was written shows what comes of it. */
 type Written = { is: 'written' };
 
-async function carryOut(write: NextWrite, cluster: Cluster): Promise<WriteOutcome | Written> {
+async function carryOut(
+  write: NextWrite,
+  daemon: ClariveDaemon,
+  cluster: Cluster,
+): Promise<WriteOutcome | Written> {
   try {
     switch (write.do) {
       case 'create':
@@ -105,8 +111,10 @@ async function carryOut(write: NextWrite, cluster: Cluster): Promise<WriteOutcom
         return { is: 'refused', reason: 'Conflict', message: write.message };
     }
   } catch (error) {
-    if (error instanceof RefusedError) return { is: 'refused', reason: error.reason, message: error.message };
-    return { is: 'failed', error: error as Error };
+    if (!(error instanceof RefusedError)) return { is: 'failed', error: error as Error };
+    const { reason, message: said } = error;
+    const message = 'desired' in write ? inTermsOfSpec(said, daemon, write.desired.deployment) : said;
+    return { is: 'refused', reason, message };
   }
 }
 

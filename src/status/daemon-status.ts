@@ -15,6 +15,7 @@ import { countCrashes, recycleMs, stableRunMs } from './crashes.ts';
 import { judge, type Judgement, type WriteOutcome } from './judge.ts';
 import { mountProblem, type MountFailure } from './mounts.ts';
 import type { ObservedContainer, ObservedDeployment, ObservedPod } from './observed.ts';
+import { rejectionOf } from './rejections.ts';
 import { clean, toTime } from './words.ts';
 
 export type { WriteOutcome };
@@ -48,7 +49,7 @@ const takesLongMs = 30_000;
 export function daemonStatus(observation: Observation): StatusReport {
   const { daemon, dispatcher, desired, wanted, outcome, nowMs } = observation;
   const before = daemon.status;
-  const { live, pod, crashes, ...seen } = look(observation);
+  const { live, pod, crashes, ...seen } = look(observation, wanted);
   const judgement = judge({
     ...seen,
     pod,
@@ -100,7 +101,7 @@ export interface Health {
 
 /** How the child of a daemon that shall run is doing, whatever its spec may ask for by now. */
 export function healthOf(observation: Pick<Observation, 'daemon' | 'child' | 'pods' | 'nowMs'>): Health {
-  const { live, ...seen } = look(observation);
+  const { live, ...seen } = look(observation, 1);
   const { reason } = judge({
     ...seen,
     mountProblem: undefined,
@@ -114,15 +115,21 @@ export function healthOf(observation: Pick<Observation, 'daemon' | 'child' | 'po
   return { reason, active: activity(live) === 'True', crashes: seen.crashes, startedAt };
 }
 
-/** What is seen of a daemon, without what is wanted of it. */
-function look({ daemon, child, pods, nowMs }: Pick<Observation, 'daemon' | 'child' | 'pods' | 'nowMs'>) {
+/** What is seen of a daemon. */
+function look(
+  { daemon, child, pods, nowMs }: Pick<Observation, 'daemon' | 'child' | 'pods' | 'nowMs'>,
+  wanted: number,
+) {
   const before = daemon.status;
-  const live = pods.filter((pod) => !pod.finished);
+  const rejection = wanted > 0 ? rejectionOf(pods) : undefined;
+  // A pod that will be rejected, too, comes and goes too fast to be told of.
+  const live = rejection === undefined ? pods.filter((pod) => !pod.finished) : [];
   const pod = speakingPod(live);
   return {
     child: child?.controller?.uid === daemon.metadata.uid ? child : undefined,
     live,
     pod,
+    rejection,
     lastFailure: speakingPod(pods.filter(({ finished }) => finished))?.failure,
     crashes: pod ? countCrashes(before?.pod, pod, nowMs) : 0,
     wasRunning: before?.conditions?.find(({ type }) => type === 'Ready')?.reason === 'Running',
@@ -154,12 +161,16 @@ function generationOf({ metadata }: Pick<ClariveDaemon, 'metadata'>): number {
 
 /** The pod that speaks for the daemon: a successor rather than the one that is ending, then the youngest. */
 function speakingPod(pods: readonly ObservedPod[]): ObservedPod | undefined {
-  return pods.toSorted(
-    (a, b) =>
-      Number(a.deleting) - Number(b.deleting) ||
-      b.createdAt.localeCompare(a.createdAt) ||
-      a.name.localeCompare(b.name),
-  )[0];
+  return pods.reduce<ObservedPod | undefined>(
+    (found, pod) => (found === undefined || speaksBefore(pod, found) ? pod : found),
+    undefined,
+  );
+}
+
+function speaksBefore(pod: ObservedPod, other: ObservedPod): boolean {
+  if (pod.deleting !== other.deleting) return other.deleting;
+  if (pod.createdAt !== other.createdAt) return pod.createdAt > other.createdAt;
+  return pod.name < other.name;
 }
 
 /** Active is True while a container `daemon` runs and is ready, be it in an older pod. */

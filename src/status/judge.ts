@@ -11,6 +11,7 @@ import type {
   Waiting,
 } from './observed.ts';
 import type { MountProblem } from './mounts.ts';
+import { withRemedy } from './remedies.ts';
 import { clean, describeExit, isMissingReference, isPassing } from './words.ts';
 
 /** What became of this visit's write. */
@@ -38,6 +39,8 @@ export interface Facts {
   mountProblem: MountProblem | undefined;
   /** Why the last pod that is over failed as a whole. */
   lastFailure: string | undefined;
+  /** Why nodes reject every pod: see `rejectionOf`. */
+  rejection: string | undefined;
   wanted: number;
   /** Name of the dispatcher that stops it, if it is not the daemon's own switch that does. */
   stoppedBy: string | undefined;
@@ -59,7 +62,8 @@ export interface Judgement {
 
 export function judge(facts: Facts): Judgement {
   const { message, detail, ...judgement } = judgeFirst(facts);
-  return { ...judgement, message: clean(message), detail: detail && clean(detail) };
+  const told = withRemedy(judgement.reason, clean(message));
+  return { ...judgement, message: told, detail: detail && clean(detail) };
 }
 
 function judgeFirst(facts: Facts): Judgement {
@@ -122,6 +126,8 @@ function judgeRun(facts: Facts): Judgement {
     };
   const failure = rollout === 'changing' ? undefined : child?.replicaFailure;
   if (failure !== undefined && (!pod || pod.deleting)) return judgeRefusal(failure, 'AdmissionRejected');
+  if (facts.rejection !== undefined && rollout !== 'changing')
+    return { reason: 'AdmissionRejected', message: `The node rejects the pod: ${facts.rejection}` };
   return pod ? judgePod(facts, pod, rollout) : starting(waitingForPod(facts));
 }
 

@@ -41,6 +41,8 @@ export interface ObservedPod {
   resourceVersion: string;
   /** Key of the ClariveDaemon that the pod runs. */
   daemon: ObjectKey;
+  /** Tells the pods of one pod template from those of another. */
+  template: string | undefined;
   node: string | undefined;
   createdAt: string;
   deleting: boolean;
@@ -177,6 +179,7 @@ export function observePod(object: unknown): ObservedPod {
     ...identityOf(metadata),
     name: metadata.name,
     daemon: `${metadata.namespace ?? ''}/${metadata.labels?.[instanceLabel] ?? ''}`,
+    template: metadata.labels?.['pod-template-hash'],
     node: spec?.nodeName,
     createdAt: metadata.creationTimestamp ?? '',
     deleting: metadata.deletionTimestamp !== undefined,

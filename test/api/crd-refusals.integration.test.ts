@@ -73,6 +73,11 @@ suite('a new ClariveDaemon', () => {
       spec: { service, image: '' },
       says: 'spec.image in body should be at least 1 chars long',
     },
+    ...[' clarive:7', 'clarive: 7', 'clarive:7\n'].map((image) => ({
+      what: `image ${JSON.stringify(image)}`,
+      spec: { service, image },
+      says: `spec.image: Invalid value: ${JSON.stringify(image)}: must hold no blanks, for example \`registry.example.com/clarive:7.0.12\`; remove them`,
+    })),
     {
       what: 'config that is no object',
       spec: { service, config: [1] },
@@ -107,6 +112,21 @@ suite('a new ClariveDaemon', () => {
       what: 'a quantity that is none',
       spec: daemon({ resources: { limits: { memory: '1 GB' } } }),
       says: `${container}.resources.limits.memory: Invalid value: "1 GB"`,
+    },
+    ...[true, false].map((quantity) => ({
+      what: `the quantity ${quantity}`,
+      spec: daemon({ resources: { limits: { memory: quantity } } }),
+      says: `"${container}.resources.limits.memory" must not validate the schema (not)`,
+    })),
+    ...[{}, { a: 1 }, [], [1]].map((quantity) => ({
+      what: `the quantity ${JSON.stringify(quantity)}`,
+      spec: daemon({ resources: { limits: { memory: quantity } } }),
+      says: `${container}.resources.limits.memory: `,
+    })),
+    {
+      what: 'a negative grace period',
+      spec: { service, template: { spec: { terminationGracePeriodSeconds: -5 } } },
+      says: 'spec.template.spec.terminationGracePeriodSeconds in body should be greater than or equal to 0',
     },
     {
       what: 'the image of container daemon',

@@ -73,6 +73,14 @@ function onContainer(fields: object): object {
 }
 
 const specs: Record<string, object> = {
+  'quantities-may-be-numbers': onJob({
+    spec: {
+      volumes: [{ name: 'tmp', emptyDir: { sizeLimit: 1.5e9 } }],
+      containers: [
+        { name: 'daemon', resources: { requests: { cpu: 0.5 }, limits: { cpu: 1.25, memory: 1e9 } } },
+      ],
+    },
+  }),
   'zero-asks-for-defaults': onContainer({
     livenessProbe: {
       exec: { command: ['true'] },

@@ -42,6 +42,7 @@ test('a pod without anything that may be absent', () => {
     uid: '',
     resourceVersion: '',
     daemon: '/',
+    template: undefined,
     node: undefined,
     createdAt: '',
     deleting: false,

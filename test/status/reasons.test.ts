@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { reasonTable } from '../../src/api/conditions.ts';
+import { reasonTable, type Reason } from '../../src/api/conditions.ts';
+import { withRemedy } from '../../src/status/remedies.ts';
 import { aDaemon, aDispatcher } from '../support/builders.ts';
-import { look, messageOf, verdict, type Sight } from './look.ts';
+import { conditionOf, look, messageOf, verdict, type Sight } from './look.ts';
 import {
   aChild,
   aMountFailure,
@@ -18,6 +19,7 @@ import {
   type RawPodOptions,
 } from './observed-builders.ts';
 
+/** The message is without its remedy, which remedies.test.ts looks at. */
 type Row = [name: string, sight: Sight, verdict: string, message: string];
 
 const stopped = aDaemon({ replicas: 0 });
@@ -903,7 +905,9 @@ const rows: Row[] = [
 for (const [name, sight, expected, message] of rows) {
   test(`is ${name}`, () => {
     const { status } = look(sight);
-    assert.deepEqual([verdict(status), messageOf(status)], [expected, message]);
+    const { reason } = conditionOf(status, 'Ready');
+    const told = withRemedy(reason as Reason, message);
+    assert.deepEqual([verdict(status), messageOf(status)], [expected, told]);
     for (const { message: told } of status.conditions ?? []) assert.doesNotMatch(told, /hunter2/);
   });
 }
