@@ -215,3 +215,13 @@ suite('node src/main.ts import', () => {
     }
   });
 });
+
+test('the page on moving in names only flags that there are', async () => {
+  const page = await readFile(join(import.meta.dirname, '../docs/migration.md'), 'utf8');
+  const { written } = await run(['--help']);
+  const commands = page.match(/clarive-operator import [^\n`]*/g) ?? [];
+  const named =
+    [...commands, ...(page.match(/`--(?:id|rename-id)[^`]*`/g) ?? [])].join(' ').match(/--[a-z-]+/g) ?? [];
+  assert.ok(named.length > 4, 'The page has lost its commands');
+  for (const flag of named) assert.match(written[''] ?? '', new RegExp(`^ {2}${flag}\\b`, 'm'));
+});

@@ -83,14 +83,16 @@ function failedStep({ outcomes }: Plan): string[] {
 function jobStep({ daemons }: Plan): string[] {
   if (!daemons.some(({ service, id }) => service === jobService && id === undefined)) return [];
   return [
-    "Jobs under way are bound to the old dispatcher's id, usually the lower-case host name of its server. Import again with --id, or let all jobs end before the move.",
+    "Jobs that wait for their next step are bound to the old dispatcher's id, usually the lower-case host name of its server. Import again with --id, or let all jobs end before the move.",
   ];
 }
 
+/** A job daemon takes the running jobs of its id for dead if it doesn't see their processes. */
 function stopStep({ dispatcher, stopped }: ManifestOptions): string {
   const danger = 'two masters on one database reset tasks and mark running jobs as killed';
-  if (!stopped) return `Stop the classic Dispatcher before you apply the manifests: ${danger}.`;
-  return `Stop the classic Dispatcher before you start the daemons with "kubectl scale clarivedispatcher/${dispatcher} --replicas=1": ${danger}.`;
+  const step = 'Let all running jobs and tasks end and stop the classic Dispatcher before you';
+  if (!stopped) return `${step} apply the manifests: ${danger}.`;
+  return `${step} start the daemons with "kubectl scale clarivedispatcher/${dispatcher} --replicas=1": ${danger}.`;
 }
 
 function imageStep({ image }: ManifestOptions): string[] {

@@ -305,7 +305,10 @@ suite('the report', () => {
   });
 
   test('says when to stop the classic Dispatcher', () => {
-    assert.match(importWith([event]).report, /- Stop the classic Dispatcher before you apply the manifests/);
+    assert.match(
+      importWith([event]).report,
+      /- Let all running jobs and tasks end and stop the classic Dispatcher before you apply the manifests/,
+    );
     assert.match(
       importWith([event], { stopped: true, dispatcher: 'prod' }).report,
       /before you start the daemons with "kubectl scale clarivedispatcher\/prod --replicas=1"/,
@@ -315,7 +318,7 @@ suite('the report', () => {
   test('asks for an image and volumes only where there are none', () => {
     const sem = { service: 'service.sem.daemon', active: '1' };
     assert.doesNotMatch(importWith([sem], { image: 'clarive:7' }).report, /image:|Put volumes/);
-    assert.match(importWith([event]).report, /no image.*\n.*\n.*Put volumes named jobs, logs, repo, tmp/);
+    assert.match(importWith([event]).report, /no image.*\n.*\n.*Put volumes named jobs, repo/);
   });
 
   test('never shows the value of a setting', () => {
