@@ -8,11 +8,13 @@ import { writeFile } from 'node:fs/promises';
 import { formatted, readText } from '../crds/generator/outputs.ts';
 import { settingsChapter } from '../src/config/help.ts';
 import { configMap } from './argo-cd/config-map.ts';
+import { clariveDaemonChapters } from './clarivedaemon-chapters.ts';
 import { daemonsChapters } from './daemons-chapters.ts';
 
 const files = {
-  'docs/configuration.md': await pageWith('docs/configuration.md', 'settings', settingsChapter()),
-  'docs/daemons.md': await pageWith('docs/daemons.md', 'daemons', daemonsChapters()),
+  'docs/clarivedaemon.md': await pageWith('docs/clarivedaemon.md', { ...(await clariveDaemonChapters()) }),
+  'docs/configuration.md': await pageWith('docs/configuration.md', { settings: settingsChapter() }),
+  'docs/daemons.md': await pageWith('docs/daemons.md', { daemons: daemonsChapters() }),
   'docs/argo-cd/argocd-cm.yaml': configMap(),
 };
 
@@ -25,13 +27,13 @@ for (const [path, text] of Object.entries(files)) {
   } else await writeFile(new URL(`../${path}`, import.meta.url), text);
 }
 
-/** The page, with this text between `<!-- mark -->` and `<!-- end of mark -->`. */
-async function pageWith(path: string, mark: string, text: string): Promise<string> {
-  const page = await readText(path);
-  const place = new RegExp(`(?<=<!-- ${mark} -->\n\n)[^]*(?=\n<!-- end of ${mark} -->)`);
-  if (!place.test(page)) throw new Error(`Cannot generate ${path}: it has no marks for "${mark}"`);
-  return formatted(
-    path,
-    page.replace(place, () => text),
-  );
+/** The page, with each text between `<!-- mark -->` and `<!-- end of mark -->`. */
+async function pageWith(path: string, texts: Record<string, string>): Promise<string> {
+  let page = await readText(path);
+  for (const [mark, text] of Object.entries(texts)) {
+    const place = new RegExp(`(?<=<!-- ${mark} -->\n\n)[^]*(?=\n?<!-- end of ${mark} -->)`);
+    if (!place.test(page)) throw new Error(`Cannot generate ${path}: it has no marks for "${mark}"`);
+    page = page.replace(place, () => `${text}\n`);
+  }
+  return formatted(path, page);
 }

@@ -28,6 +28,12 @@ test('the documentation shows the dispatcher of that file', async () => {
   assert.deepEqual(shown, (await installation())[0]);
 });
 
+test('the documentation shows a daemon of those files', async () => {
+  const page = await readFile(new URL('../../docs/clarivedaemon.md', import.meta.url), 'utf8');
+  const sample = await readFile(new URL('../../crds/samples/email.yaml', import.meta.url), 'utf8');
+  assert.equal(/```yaml\n(.*?)```/s.exec(page)?.[1], sample);
+});
+
 function byName(a: ClariveDaemon, b: ClariveDaemon): number {
   return a.metadata.name.localeCompare(b.metadata.name);
 }
