@@ -85,9 +85,13 @@ async function prepare({ context, image }: Where): Promise<{ cluster: Cluster; i
     process.env['STAND_IN_SHELL_IMAGE'] = image;
     return { cluster: await existingCluster(context), image };
   }
-  const { archive, ref } = await standInImage(progress);
-  const cluster = await startCluster({ nodes: 1, images: [archive], auditLog: true, progress });
-  return { cluster, image: ref };
+  const first = await standInImage(progress);
+  const next = await standInImage(progress, { STAND_IN_RELEASE: 'next' });
+  const failing = await standInImage(progress, { STAND_IN_EXIT_CODE: '1' });
+  Object.assign(process.env, { NEXT_IMAGE: next.ref, FAILING_IMAGE: failing.ref });
+  const images = [first, next, failing].map(({ archive }) => archive);
+  const cluster = await startCluster({ nodes: 1, images, auditLog: true, progress });
+  return { cluster, image: first.ref };
 }
 
 /** What tests find out about the stage. */
@@ -117,7 +121,7 @@ async function printState(cluster: Cluster, operator: OperatorProcess): Promise<
     console.error(`\n--- kubectl ${args.join(' ')}`);
     console.error(await run(cluster.kubectl, args, { env: cluster.env }));
   };
-  await show('get', 'clarivedaemons,deployments,replicasets,pods', '-A', '-o', 'wide');
+  await show('get', 'clarivedispatchers,clarivedaemons,deployments,replicasets,pods', '-A', '-o', 'wide');
   await show('get', 'clarivedaemons', '-A', '-o', 'yaml');
   await show('get', 'events', '-A', '--sort-by=.lastTimestamp');
   console.error(`\n--- the operator's log, its last 60 lines`);

@@ -166,7 +166,7 @@ function daemon(name: string): ClariveDaemon {
     kind: 'ClariveDaemon',
     metadata: { name },
     spec: { service: 'service.purge.daemon' },
-  } as ClariveDaemon;
+  };
 }
 
 function ready({ status }: ClariveDaemon): { reason: string; message: string } | undefined {

@@ -4,6 +4,7 @@ import {
   instanceLabel,
   nameLabel,
   nameLabelValue,
+  originAnnotation,
   restartedAtAnnotation,
 } from '../api/labels.ts';
 import { keyOf, type ObjectKey } from '../api/object-key.ts';
@@ -23,6 +24,8 @@ export interface ObservedDeployment {
   restartedAt: string | undefined;
   /** Digest of the desired state that this Deployment was found to carry in every field; undefined if it differs. */
   carries: string | undefined;
+  /** What it was made of: see `Origin`; undefined without a dispatcher. */
+  origin: string | undefined;
   /** The generation that the Deployment controller has seen; what follows is about that one. */
   observedGeneration: number;
   currentReplicas: number;
@@ -160,6 +163,7 @@ export function observeDeployment(object: unknown, carries: string | undefined):
     paused: spec?.paused ?? false,
     restartedAt: spec?.template?.metadata?.annotations?.[restartedAtAnnotation],
     carries,
+    origin: metadata.annotations?.[originAnnotation],
     observedGeneration: status?.observedGeneration ?? 0,
     currentReplicas: status?.replicas ?? 0,
     updatedReplicas: status?.updatedReplicas ?? 0,

@@ -136,12 +136,12 @@ suite('a new ClariveDaemon', () => {
     {
       what: 'the command of container daemon',
       spec: daemon({ command: ['cla'] }),
-      says: `${container}.command: Forbidden: must be left out of container \`daemon\`, because the operator starts the daemon; remove it, and set \`spec.args\` for further arguments`,
+      says: `${container}.command: Forbidden: must be left out of container \`daemon\`, because the operator starts the daemon; remove it, and set the daemon's \`spec.args\` for further arguments`,
     },
     {
       what: 'the args of container daemon',
       spec: daemon({ args: ['-v'] }),
-      says: `${container}.args: Forbidden: must be left out of container \`daemon\`; set \`spec.args\` instead`,
+      says: `${container}.args: Forbidden: must be left out of container \`daemon\`; set the daemon's \`spec.args\` instead`,
     },
     {
       what: 'the env of container daemon',
@@ -181,7 +181,22 @@ suite('a new ClariveDaemon', () => {
     {
       what: 'label clarive.com/service of the pod template',
       spec: { service, template: { metadata: { labels: { 'clarive.com/service': service } } } },
-      says: 'spec.template.metadata.labels[clarive.com/service]: Forbidden: must be left out, because the operator sets it from `spec.service`; remove it, or choose another key',
+      says: "spec.template.metadata.labels[clarive.com/service]: Forbidden: must be left out, because the operator sets it from the daemon's `spec.service`; remove it, or choose another key",
+    },
+    {
+      what: 'label clarive.com/dispatcher of the pod template',
+      spec: { service, template: { metadata: { labels: { 'clarive.com/dispatcher': 'main' } } } },
+      says: "spec.template.metadata.labels[clarive.com/dispatcher]: Forbidden: must be left out, because the operator sets it from the daemon's `spec.dispatcherRef`; remove it, or choose another key",
+    },
+    {
+      what: 'a dispatcherRef without name',
+      spec: { service, dispatcherRef: {} },
+      says: 'spec.dispatcherRef.name: Required value',
+    },
+    {
+      what: 'a dispatcherRef that is no name',
+      spec: { service, dispatcherRef: { name: 'Main' } },
+      says: 'spec.dispatcherRef.name: Invalid value: "Main": must be the name of a ClariveDispatcher, so lower-case letters, digits, `-` or `.`, with a letter or digit at both ends',
     },
     {
       what: 'annotation clarive.com/config of the pod template',

@@ -10,6 +10,9 @@ import {
 import { backlogPriority } from '../../src/controller/work-queue.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
+/** Asks for 7 s of peace. */
+class BusyError extends Error {}
+
 type Reconcile = ControllerOptions<string>['reconcile'];
 
 /** A controller without jitter, the visits that it made (with the time in ms), and what it logged and counted. */
@@ -26,6 +29,7 @@ function aController({
       visits.push(`${key} at ${clock.monotonic()}`);
       return await reconcile(key, signal);
     },
+    retryAfterMs: (error) => (error instanceof BusyError ? 7000 : undefined),
     logger: pino({ base: null, timestamp: false }, { write: (line) => lines.push(JSON.parse(line)) }),
     clock,
     random: () => 0,
@@ -105,6 +109,16 @@ test('tries a failed key again, later each time, and logs every failure once', a
     lines.map(({ level, msg, key, retryInMs, err }) => [level, msg, key, retryInMs, (err as Error).message]),
     [5, 10, 20].map((retryInMs) => [40, 'Reconcile failed, retrying', 'a', retryInMs, 'No route']),
   );
+});
+
+test('waits at least as long as the failure asks', async () => {
+  const { controller, clock, visits } = aController({
+    reconcile: () => (visits.length <= 2 ? Promise.reject(new BusyError()) : Promise.resolve({})),
+  });
+  controller.start();
+  controller.enqueue('a');
+  await clock.advance(3_600_000);
+  assert.deepEqual(visits, ['a at 0', 'a at 7000', 'a at 14000']);
 });
 
 test('starts from the shortest delay again after a success', async () => {

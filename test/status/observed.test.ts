@@ -27,6 +27,7 @@ test('a Deployment without anything that may be absent', () => {
     paused: false,
     restartedAt: undefined,
     carries: undefined,
+    origin: undefined,
     observedGeneration: 0,
     currentReplicas: 0,
     updatedReplicas: 0,

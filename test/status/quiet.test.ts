@@ -73,6 +73,13 @@ test('counts pods that are ending, and none that is over', () => {
   assert.deepEqual([replicas, readyReplicas, pod?.name], [2, 1, 'purge-2']);
 });
 
+test('counts the pods that are ready, whatever is wanted', () => {
+  const starting = look({ pods: [aPod({ ready: false })] }).status;
+  const stopping = look({ wanted: 0, pods: [aPod({ deleting: true })] }).status;
+  assert.deepEqual([starting.replicas, starting.readyReplicas], [1, 0]);
+  assert.deepEqual([stopping.replicas, stopping.readyReplicas], [1, 1]);
+});
+
 test('of two pods born in the same second, the same one always speaks', () => {
   const pods = [aPod({ name: 'purge-b' }), aPod({ name: 'purge-a' })];
   assert.equal(look({ pods }).status.pod?.name, 'purge-a');
