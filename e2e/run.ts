@@ -90,8 +90,7 @@ async function prepare({ context, image }: Where): Promise<{ cluster: Cluster; i
   const failing = await standInImage(progress, { STAND_IN_EXIT_CODE: '1' });
   Object.assign(process.env, { NEXT_IMAGE: next.ref, FAILING_IMAGE: failing.ref });
   const images = [first, next, failing].map(({ archive }) => archive);
-  const cluster = await startCluster({ nodes: 1, images, auditLog: true, progress });
-  return { cluster, image: first.ref };
+  return { cluster: await startCluster({ nodes: 1, images, auditLog: true, progress }), image: first.ref };
 }
 
 /** What tests find out about the stage. */

@@ -129,6 +129,7 @@ function look(
     child: child?.controller?.uid === daemon.metadata.uid ? child : undefined,
     live,
     pod,
+    rejection,
     lastFailure: speakingPod(pods.filter(({ finished }) => finished))?.failure,
     rejection,
     crashes: pod ? countCrashes(before?.pod, pod, nowMs) : 0,

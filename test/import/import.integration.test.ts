@@ -123,7 +123,7 @@ test('ids and settings arrive as the texts that they are', (t) =>
         ' c ',
         '',
         '\t',
-        'ä\u0085\u2028',
+        'ä😀\u0007',
       ],
     };
 
