@@ -131,7 +131,6 @@ function look(
     pod,
     rejection,
     lastFailure: speakingPod(pods.filter(({ finished }) => finished))?.failure,
-    rejection,
     crashes: pod ? countCrashes(before?.pod, pod, nowMs) : 0,
     wasRunning: before?.conditions?.find(({ type }) => type === 'Ready')?.reason === 'Running',
     nowMs,
