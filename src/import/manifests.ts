@@ -1,6 +1,8 @@
 /** The manifests as a stream of YAML documents for `kubectl apply -f -`. */
 import { Document, Scalar, type ToStringOptions, visit } from 'yaml';
-import { apiVersion, kind } from '../api/clarive-daemon.ts';
+import { type ClariveDaemon, apiVersion, kind } from '../api/clarive-daemon.ts';
+import { type ClariveDispatcher, kind as dispatcherKind } from '../api/clarive-dispatcher.ts';
+import type { ObjectMeta } from '../api/kubernetes.ts';
 import type { PlannedDaemon } from './plan.ts';
 
 export interface ManifestOptions {
@@ -15,8 +17,6 @@ export interface ManifestOptions {
   stopped: boolean;
 }
 
-const dispatcherKind = 'ClariveDispatcher';
-
 /** kubectl reads YAML 1.1, in which unquoted words such as `on` are no texts. */
 const yamlVersion = '1.1';
 const layout: ToStringOptions = { lineWidth: 0, singleQuote: true };
@@ -24,12 +24,13 @@ const layout: ToStringOptions = { lineWidth: 0, singleQuote: true };
 /** The dispatcher comes first, so that its daemons find it. */
 export function manifestStream(daemons: readonly PlannedDaemon[], options: ManifestOptions): string {
   if (daemons.length === 0) return '';
-  const objects = daemons.map((daemon) => daemonManifest(daemon, options));
-  if (options.dispatcher !== undefined) objects.unshift(dispatcherManifest(options.dispatcher, options));
+  const { dispatcher } = options;
+  const dispatchers = dispatcher === undefined ? [] : [dispatcherManifest(dispatcher, options)];
+  const objects = [...dispatchers, ...daemons.map((daemon) => daemonManifest(daemon, options))];
   return objects.map(yamlText).join('---\n');
 }
 
-function dispatcherManifest(name: string, options: ManifestOptions): object {
+function dispatcherManifest(name: string, options: ManifestOptions): ClariveDispatcher {
   const { image, environment, stopped } = options;
   return {
     apiVersion,
@@ -43,7 +44,7 @@ function dispatcherManifest(name: string, options: ManifestOptions): object {
   };
 }
 
-function daemonManifest(daemon: PlannedDaemon, options: ManifestOptions): object {
+function daemonManifest(daemon: PlannedDaemon, options: ManifestOptions): ClariveDaemon {
   const { name, service, id, active, config } = daemon;
   const { dispatcher, image } = options;
   return {
@@ -56,12 +57,12 @@ function daemonManifest(daemon: PlannedDaemon, options: ManifestOptions): object
       replicas: active ? 1 : 0,
       ...(dispatcher !== undefined && { dispatcherRef: { name: dispatcher } }),
       ...(dispatcher === undefined && image !== undefined && { image }),
-      ...(config && { config: sorted(config) }),
+      ...(config && { config: sorted(config) as typeof config }),
     },
   };
 }
 
-function metadata(name: string, { namespace }: ManifestOptions): object {
+function metadata(name: string, { namespace }: ManifestOptions): ObjectMeta {
   return { name, ...(namespace !== undefined && { namespace }) };
 }
 
