@@ -1,7 +1,8 @@
 /** The users of the benchmark: they create daemons, start and stop them, and clean up. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { apiVersion, type ClariveDaemon, type ClariveDaemonStatus, kind } from '../src/api/clarive-daemon.ts';
-import { desiredDeployment, type DaemonDefaults } from '../src/desired/deployment.ts';
+import { desiredDeployment } from '../src/desired/deployment.ts';
+import type { DaemonDefaults } from '../src/desired/settings.ts';
 import type { KubeClient } from '../test/support/kube-client.ts';
 import { clariveDaemons, deployments, namespaces } from '../test/support/resources.ts';
 import type { Observer } from './observer.ts';

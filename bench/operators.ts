@@ -8,12 +8,11 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { freePorts } from '../e2e/cluster/free-ports.ts';
 import { lastLines } from '../e2e/host/run.ts';
+import { bundle } from '../image/bundle.ts';
+import { imageEnvironment, nodeFlags } from '../image/node-flags.ts';
 import { initScript } from '../src/presets/init.ts';
 import { defaults } from './driver.ts';
 import { peerProgram } from './peer.ts';
-
-/** V8 flags with which the product is shipped. */
-export const nodeFlags = ['--max-semi-space-size=4', '--always-sparkplug'];
 
 export type OperatorName = 'ours' | 'Go';
 
@@ -23,18 +22,29 @@ export interface Operator {
   userAgent: string;
   /** Program and arguments, without the addresses at which it serves. */
   command: string[];
+  /** Added to the environment of this process. */
+  env?: Record<string, string>;
 }
 
 const commonFlags = ['--default-image', defaults.image, '--run-as-user', String(defaults.runAsUser)];
 const readyDeadlineMs = 60_000;
 
-/** `flags` are for Node. */
-export function ourOperator(flags: string[] = []): Operator {
-  const main = join(import.meta.dirname, '../src/main.ts');
+/** As it is shipped: the bundle, with the flags and the environment of the image. `folder` gets the bundle. */
+export async function ourOperator(folder: string): Promise<Operator> {
+  const { file } = await bundle(folder);
+  return { ...ours([...nodeFlags(), file]), env: imageEnvironment() };
+}
+
+/** From its sources, with flags for Node. */
+export function ourSources(flags: string[]): Operator {
+  return ours([...nodeFlags(), ...flags, join(import.meta.dirname, '../src/main.ts')]);
+}
+
+function ours(program: string[]): Operator {
   return {
     name: 'ours',
     userAgent: 'clarive-operator/',
-    command: [process.execPath, ...nodeFlags, ...flags, main, ...commonFlags],
+    command: [process.execPath, ...program, ...commonFlags],
   };
 }
 
@@ -75,7 +85,8 @@ export class OperatorProcess {
     const startedAtMs = performance.now();
     const output = openSync(log, 'a');
     const child = spawn('setpriv', ['--pdeathsig', 'KILL', ...operator.command, ...addresses], {
-      env: { ...process.env, ...env },
+      // A machine's extra CA certificates would cost memory that no pod needs.
+      env: { ...process.env, NODE_EXTRA_CA_CERTS: undefined, ...operator.env, ...env },
       stdio: ['ignore', output, output],
     });
     closeSync(output);

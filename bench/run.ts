@@ -18,7 +18,8 @@ import { amongForeignObjects } from './foreign.ts';
 import { Figures, type Lab, probe, startOperator, tidyUp, type Visit } from './lab.ts';
 import { ceiling, create, idle, scaleAtRest, storm } from './measurements.ts';
 import { Observer } from './observer.ts';
-import { goOperator, nodeFlags, type Operator, ourOperator } from './operators.ts';
+import { nodeFlags } from '../image/node-flags.ts';
+import { goOperator, type Operator, ourOperator, ourSources } from './operators.ts';
 import { monotonicUs, profileReport, type Span } from './profile.ts';
 import { report } from './report.ts';
 import { rows } from './rows.ts';
@@ -73,7 +74,7 @@ async function main(): Promise<number> {
     ),
     rounds: requireNumber('rounds', values.rounds),
   };
-  progress(`Load of the machine: ${loadavg()[0]?.toFixed(2)}; Node with ${nodeFlags.join(' ')}`);
+  progress(`Load of the machine: ${loadavg()[0]?.toFixed(2)}; Node with ${nodeFlags().join(' ')}`);
   const cluster = await startCluster({ auditLog: true, controllers: false, progress });
   try {
     const lab = await setUp(cluster);
@@ -97,7 +98,7 @@ async function setUp(cluster: Cluster): Promise<Lab> {
 
 /** Returns the exit code. */
 async function compare(lab: Lab, { isQuick, selected, counts, rounds }: Options): Promise<number> {
-  const operators = [ourOperator(), await goOperator(lab.logs, progress)];
+  const operators = [await ourOperator(lab.logs), await goOperator(lab.logs, progress)];
   const [count = NaN, ...largerCounts] = counts;
   const failures: string[] = [];
   const attempt = async (what: string, work: () => Promise<void>) => {
@@ -171,7 +172,7 @@ async function visit(
 
 async function profile(lab: Lab, { counts: [count = NaN] }: Options): Promise<number> {
   const flags = ['--cpu-prof', `--cpu-prof-dir=${lab.logs}`, '--cpu-prof-interval=500'];
-  const operator = ourOperator(flags);
+  const operator = ourSources(flags);
   const names = daemonNames(count);
   await warmUp(lab);
   const observer = await Observer.open(lab.driver.kube);

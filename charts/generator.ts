@@ -5,7 +5,7 @@ import { run } from '../e2e/host/run.ts';
 import { chartTools } from './tools.ts';
 
 const folder = import.meta.dirname;
-const charts = ['clarive-operator', 'clarive-operator-crds'];
+const charts = ['clarive-operator', 'clarive-operator-crds', 'clarive-daemons'];
 const manifestPath = 'kustomize/clarive-operator.yaml';
 
 /** Returns the generated files, text by path below charts, as they should be. */

@@ -1,13 +1,37 @@
-/** Writes what is generated in docs: the settings in configuration.md, and argo-cd/argocd-cm.yaml. */
-import { readFileSync, writeFileSync } from 'node:fs';
+/**
+ * Writes what is generated in docs: the chapters that come from tables in the code, and argo-cd/argocd-cm.yaml.
+ *
+ *   node docs/generate.ts           writes it
+ *   node docs/generate.ts --check   exits 1 if a file is not what it would write
+ */
+import { writeFile } from 'node:fs/promises';
+import { formatted, readText } from '../crds/generator/outputs.ts';
 import { settingsChapter } from '../src/config/help.ts';
 import { configMap } from './argo-cd/config-map.ts';
+import { daemonsChapters } from './daemons-chapters.ts';
 
-const page = new URL('configuration.md', import.meta.url);
-const marks = /(?<=<!-- settings -->\n\n)[^]*(?=\n<!-- end of settings -->)/;
+const files = {
+  'docs/configuration.md': await pageWith('docs/configuration.md', 'settings', settingsChapter()),
+  'docs/daemons.md': await pageWith('docs/daemons.md', 'daemons', daemonsChapters()),
+  'docs/argo-cd/argocd-cm.yaml': configMap(),
+};
 
-writeFileSync(
-  page,
-  readFileSync(page, 'utf8').replace(marks, () => settingsChapter()),
-);
-writeFileSync(new URL('argo-cd/argocd-cm.yaml', import.meta.url), configMap());
+const isCheck = process.argv.includes('--check');
+for (const [path, text] of Object.entries(files)) {
+  if (text === (await readText(path))) continue;
+  if (isCheck) {
+    console.error(`${path} differs from its source: run "node docs/generate.ts"`);
+    process.exitCode = 1;
+  } else await writeFile(new URL(`../${path}`, import.meta.url), text);
+}
+
+/** The page, with this text between `<!-- mark -->` and `<!-- end of mark -->`. */
+async function pageWith(path: string, mark: string, text: string): Promise<string> {
+  const page = await readText(path);
+  const place = new RegExp(`(?<=<!-- ${mark} -->\n\n)[^]*(?=\n<!-- end of ${mark} -->)`);
+  if (!place.test(page)) throw new Error(`Cannot generate ${path}: it has no marks for "${mark}"`);
+  return formatted(
+    path,
+    page.replace(place, () => text),
+  );
+}

@@ -60,10 +60,14 @@ export class OperatorProcess {
     return operator;
   }
 
-  /** The operator for a cluster of this project, with the stand-in as image of all daemons. */
-  static startFor({ env, logs }: Pick<Cluster, 'env' | 'logs'>, image: string): Promise<OperatorProcess> {
+  /** The operator for a cluster of this project, with the stand-in as image of all daemons; `flags` are added to its own. */
+  static startFor(
+    { env, logs }: Pick<Cluster, 'env' | 'logs'>,
+    image: string,
+    ...flags: string[]
+  ): Promise<OperatorProcess> {
     const daemons = ['--default-image', image, '--run-as-user', '1000'];
-    const args = [...daemons, '--health-address', ':0', '--metrics-address', '0'];
+    const args = [...daemons, '--health-address', ':0', '--metrics-address', '0', ...flags];
     return OperatorProcess.start({ env, args, log: join(logs, 'operator.log') });
   }
 

@@ -20,6 +20,7 @@ import {
 import { lastLines, run } from './host/run.ts';
 import { standInImage } from './images/index.ts';
 import { OperatorProcess } from './operator-process.ts';
+import { ownOperatorLabel } from './suite/own-operator.ts';
 
 const usage = `Usage: npm run e2e -- [options] [word ...]
 
@@ -57,15 +58,11 @@ async function main(): Promise<number> {
   let operator: OperatorProcess | undefined;
   try {
     await installCrds(cluster);
-    operator = await OperatorProcess.startFor(cluster, image);
-    const reported = pipeline(
-      Readable.from(events(files, cluster, tally, operator)),
-      new spec(),
-      process.stdout,
-      {
-        end: false,
-      },
-    );
+    operator = await OperatorProcess.startFor(cluster, image, `--selector=!${ownOperatorLabel}`);
+    const env = { ...cluster.env, ...environment(cluster, image, operator) };
+    const reported = pipeline(Readable.from(events(files, env, tally)), new spec(), process.stdout, {
+      end: false,
+    });
     await Promise.race([reported, operator.ended]);
     if (tally.failed > 0) await printState(cluster, operator);
   } finally {
@@ -88,25 +85,33 @@ async function prepare({ context, image }: Where): Promise<{ cluster: Cluster; i
     process.env['STAND_IN_SHELL_IMAGE'] = image;
     return { cluster: await existingCluster(context), image };
   }
-  const { archive, ref } = await standInImage(progress);
-  return { cluster: await startCluster({ nodes: 1, images: [archive], progress }), image: ref };
+  const first = await standInImage(progress);
+  const next = await standInImage(progress, { STAND_IN_RELEASE: 'next' });
+  const failing = await standInImage(progress, { STAND_IN_EXIT_CODE: '1' });
+  Object.assign(process.env, { NEXT_IMAGE: next.ref, FAILING_IMAGE: failing.ref });
+  const images = [first, next, failing].map(({ archive }) => archive);
+  return { cluster: await startCluster({ nodes: 1, images, auditLog: true, progress }), image: first.ref };
+}
+
+/** What tests find out about the stage. */
+function environment(cluster: Cluster, image: string, { pid, log }: OperatorProcess): Record<string, string> {
+  return {
+    KUBECTL: cluster.kubectl,
+    DEFAULT_IMAGE: image,
+    OPERATOR_PID: String(pid),
+    OPERATOR_LOG: log,
+    ...(cluster.auditLog && { AUDIT_LOG: cluster.auditLog }),
+  };
 }
 
 /** The files run one after the other: two cores carry one set of pods at a time. */
 async function* events(
   files: string[],
-  cluster: Cluster,
+  env: Record<string, string>,
   tally: Tally,
-  operator: OperatorProcess,
 ): AsyncGenerator<TestEvent> {
-  const env = {
-    ...process.env,
-    ...cluster.env,
-    KUBECTL: cluster.kubectl,
-    OPERATOR_PID: String(operator.pid),
-  };
   const execArgv = [`--test-timeout=${testTimeoutMs}`];
-  yield* tally.count(runTests({ files, env, execArgv, concurrency: 1 }));
+  yield* tally.count(runTests({ files, env: { ...process.env, ...env }, execArgv, concurrency: 1 }));
   yield tally.rootSummary();
 }
 
@@ -115,7 +120,7 @@ async function printState(cluster: Cluster, operator: OperatorProcess): Promise<
     console.error(`\n--- kubectl ${args.join(' ')}`);
     console.error(await run(cluster.kubectl, args, { env: cluster.env }));
   };
-  await show('get', 'clarivedaemons,deployments,replicasets,pods', '-A', '-o', 'wide');
+  await show('get', 'clarivedispatchers,clarivedaemons,deployments,replicasets,pods', '-A', '-o', 'wide');
   await show('get', 'clarivedaemons', '-A', '-o', 'yaml');
   await show('get', 'events', '-A', '--sort-by=.lastTimestamp');
   console.error(`\n--- the operator's log, its last 60 lines`);

@@ -7,7 +7,7 @@ import packageFile from '../package.json' with { type: 'json' };
 import { ensureDebianPackages } from '../e2e/host/debian-packages.ts';
 import type { Architecture } from '../e2e/host/debian-files.ts';
 import { run } from '../e2e/host/run.ts';
-import { type Image, nodeBuildImage, nodeImage } from '../e2e/images/index.ts';
+import { nodeBuildImage, nodeImage } from '../e2e/images/index.ts';
 
 const usage = `Usage: npm run image -- [options]
 
@@ -23,9 +23,9 @@ needs none of this: docker build .
 const root = join(import.meta.dirname, '..');
 const { name, version } = packageFile;
 
-export const operatorRef = `localhost/${name}:${version}`;
+const operatorRef = `localhost/${name}:${version}`;
 
-export interface BuiltImage {
+interface BuiltImage {
   /** Of the manifest: what an image is pinned by. */
   digest: string;
   /** Bytes that a registry stores: all layers, and those that the base image has. */
@@ -36,7 +36,7 @@ export interface BuiltImage {
 type Progress = (line: string) => void;
 
 /** Builds the image of this checkout for an architecture and writes it to an OCI archive. */
-export async function buildOperatorImage(
+async function buildOperatorImage(
   architecture: Architecture,
   archive: string,
   progress: Progress,
@@ -54,17 +54,31 @@ export async function buildOperatorImage(
     });
   try {
     const { revision, seconds } = await lastCommit();
-    for (const { archive: base } of [node, nodeBuild]) await buildah('pull', '--quiet', `oci-archive:${base}`);
+    for (const { archive: base } of [node, nodeBuild])
+      await buildah('pull', '--quiet', `oci-archive:${base}`);
     await buildah(
       'build',
       '--quiet',
-      ...['--platform', `linux/${architecture}`, '--pull-never', '--timestamp', seconds],
-      ...['--build-arg', `NODE_IMAGE=${node.ref}`, '--build-arg', `BUILD_IMAGE=${nodeBuild.ref}`],
-      ...['--build-arg', `REVISION=${revision}`, ...npmSettings(), '--tag', operatorRef, '.'],
+      `--platform=linux/${architecture}`,
+      '--pull-never',
+      `--timestamp=${seconds}`,
+      `--build-arg=NODE_IMAGE=${node.ref}`,
+      `--build-arg=BUILD_IMAGE=${nodeBuild.ref}`,
+      `--build-arg=REVISION=${revision}`,
+      `--tag=${operatorRef}`,
+      ...npmSettings(),
+      '.',
     );
     const digestFile = join(scratch, 'digest');
     await rm(archive, { force: true });
-    await buildah('push', '--quiet', '--digestfile', digestFile, operatorRef, `oci-archive:${archive}:${operatorRef}`);
+    await buildah(
+      'push',
+      '--quiet',
+      '--digestfile',
+      digestFile,
+      operatorRef,
+      `oci-archive:${archive}:${operatorRef}`,
+    );
     const layers = await layerSizes(archive);
     const baseLayers = await layerSizes(node.archive);
     return {
@@ -85,7 +99,9 @@ function npmSettings(): string[] {
 
 /** The files of an image are as old as the commit it is built from. */
 async function lastCommit(): Promise<{ revision: string; seconds: string }> {
-  const [revision = 'unknown', seconds = '0'] = await run('git', ['log', '-1', '--format=%H %ct'], { cwd: root }).then(
+  const [revision = 'unknown', seconds = '0'] = await run('git', ['log', '-1', '--format=%H %ct'], {
+    cwd: root,
+  }).then(
     (line) => line.trim().split(' '),
     () => [],
   );
@@ -103,3 +119,45 @@ async function layerSizes(archive: string): Promise<number[]> {
   if (!manifest) throw new Error(`Cannot find an image in "${archive}"`);
   return (await read(`blobs/${manifest.digest.replace(':', '/')}`)).layers.map(({ size }) => size);
 }
+
+function sum(numbers: number[]): number {
+  return numbers.reduce((total, one) => total + one, 0);
+}
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      arch: { type: 'string' },
+      folder: { type: 'string', default: join(root, 'dist') },
+      twice: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) {
+    console.log(usage);
+    return 0;
+  }
+  const architectures = (['amd64', 'arm64'] as const).filter(
+    (one) => values.arch === undefined || values.arch === one,
+  );
+  if (architectures.length === 0)
+    throw new Error(`Cannot build for "${values.arch}": use --arch amd64 or --arch arm64`);
+  await mkdir(values.folder, { recursive: true });
+  for (const architecture of architectures) {
+    const archive = resolve(values.folder, `${name}-${version}-linux-${architecture}.tar`);
+    const build = () => buildOperatorImage(architecture, archive, (line) => console.error(line));
+    const { digest, size, baseSize } = await build();
+    const again = values.twice ? await build() : undefined;
+    if (again && again.digest !== digest)
+      throw new Error(`Cannot build the same image twice: ${digest}, then ${again.digest}`);
+    const added = `${mb(size)} MB, of which the operator ${mb(size - baseSize)} MB`;
+    console.log(`${archive}\n  ${digest}${again ? ', twice' : ''}\n  ${added}`);
+  }
+  return 0;
+}
+
+function mb(bytes: number): string {
+  return (bytes / 1e6).toFixed(1);
+}
+
+if (import.meta.main) process.exitCode = await main();

@@ -16,7 +16,14 @@ export function softwareBillOfMaterials(packages: BundledPackage[]): string {
     specVersion: '1.6',
     version: 1,
     metadata: {
-      component: { type: 'application', 'bom-ref': ref, name, version, purl: ref, licenses: licenses(license) },
+      component: {
+        type: 'application',
+        'bom-ref': ref,
+        name,
+        version,
+        purl: ref,
+        licenses: licenses(license),
+      },
     },
     components,
     dependencies: [{ ref, dependsOn: components.map((one) => one['bom-ref']) }],

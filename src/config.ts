@@ -3,7 +3,7 @@ import { helpText } from './config/help.ts';
 import { settings, type Values } from './config/settings.ts';
 import { fromEnvironment, fromFile, fromFlags, type Given, type Source } from './config/sources.ts';
 import { readValues } from './config/values.ts';
-import type { DaemonDefaults } from './desired/deployment.ts';
+import type { DaemonDefaults } from './desired/settings.ts';
 import type { ListenAddress } from './http-server.ts';
 
 export interface Config {

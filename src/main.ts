@@ -64,9 +64,8 @@ async function run(config: Config): Promise<void> {
   if (operator.ready) logger.info('Ready');
 }
 
-try {
-  await main(process.argv.slice(2));
-} catch (error) {
+// No await here: the bundle is CommonJS, which knows none outside of functions.
+main(process.argv.slice(2)).catch((error: unknown) => {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = 1;
-}
+});

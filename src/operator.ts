@@ -6,15 +6,21 @@ import dotI, { type ResourceEvent, type ResourceMeta } from '@dot-i/k8s-operator
 import type { KubernetesObject } from '@kubernetes/client-node';
 import type { Logger } from 'pino';
 import { apiVersion, group, kind, plural, version, type ClariveDaemon } from './api/clarive-daemon.ts';
+import {
+  kind as dispatcherKind,
+  plural as dispatcherPlural,
+  type ClariveDispatcher,
+} from './api/clarive-dispatcher.ts';
 import { fieldManager, managedByLabel } from './api/labels.ts';
-import { keyOf, splitKey } from './api/object-key.ts';
+import { keyOf, splitKey, type ObjectKey } from './api/object-key.ts';
 import type { Config } from './config.ts';
 import type { Clock } from './controller/clock.ts';
 import { carries } from './desired/compare.ts';
 import { Renderings } from './reconcile/renderings.ts';
 import { ApiError } from './kube/api-error.ts';
 import { Credentials } from './kube/credentials.ts';
-import type { StoredDaemon } from './kube/kube-cluster.ts';
+import { dispatcherKeyOf, dispatcherOf, type Dispatching } from './desired/settings.ts';
+import type { StoredDaemon, StoredDispatcher } from './kube/kube-cluster.ts';
 import type { WatchState } from './health.ts';
 import type { Metrics, MetricsSource } from './metrics.ts';
 import { LeaseElector, observeLease, type ObservedLease } from './kube/lease-elector.ts';
@@ -56,7 +62,8 @@ interface Watch {
   failedAtMs: number;
 }
 
-type OnEvent = (event: ResourceEvent) => Promise<void>;
+/** With the object as it was before, if there was one. */
+type OnEvent = (event: ResourceEvent, before?: Stored) => Promise<void>;
 
 const idleQueue: MetricsSource['queue'] = { depths: () => new Map(), unfinishedSeconds: () => [] };
 
@@ -73,7 +80,12 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
   readonly #options: OperatorOptions;
   readonly #transport: Transport;
   readonly #elector: LeaseElector | undefined;
-  readonly #daemons = new Store<StoredDaemon>(this.#announce(plural, apiVersion, kind));
+  readonly #dispatchers = new Store<StoredDispatcher>(
+    this.#announce(dispatcherPlural, apiVersion, dispatcherKind),
+  );
+  readonly #daemons = new Store<StoredDaemon>(this.#announce(plural, apiVersion, kind), ({ daemon }) =>
+    dispatcherKeyOf(daemon),
+  );
   readonly #children = new Store<ObservedDeployment>(this.#announce('deployments', 'apps/v1', 'Deployment'));
   readonly #pods = new Store<ObservedPod>(this.#announce('pods', 'v1', 'Pod'), ({ daemon }) => daemon);
   readonly #mountFailures = new Store<MountFailure>(
@@ -153,12 +165,21 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
     this.#transport.close();
   }
 
-  /** Daemons come before their children, because a child is compared with its daemon when it is seen. */
+  /** Dispatchers and daemons come before the children, because a child is compared with what they want when it is seen. */
   protected override async init(): Promise<void> {
     const { namespaces, leaderElection } = this.#options.config;
-    const onDaemon = async ({ type, object }: ResourceEvent) => {
+    const onDispatcher = async ({ type, object }: ResourceEvent, before?: Stored) => {
+      const { key, dispatcher } = object as unknown as StoredDispatcher;
+      const isModified = type === dotI.ResourceEventType.Modified;
+      const last = isModified ? (before as StoredDispatcher).dispatcher : undefined;
+      if (last?.metadata.generation === dispatcher.metadata.generation) this.#term?.onReport(key);
+      else this.#term?.onDispatcher(key);
+    };
+    const onDaemon = async ({ type, object }: ResourceEvent, before?: Stored) => {
       const { key, daemon } = object as unknown as StoredDaemon;
       this.#term?.onDaemon(key, type === dotI.ResourceEventType.Deleted ? undefined : daemon);
+      for (const dispatcher of dispatchersOf(before, object as unknown as Stored))
+        this.#term?.onReport(dispatcher);
     };
     const onChild = async ({ object }: ResourceEvent) =>
       this.#term?.onChild((object as unknown as ObservedDeployment).key);
@@ -180,7 +201,8 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
     const leases = leaderElection
       ? this.watchResource('coordination.k8s.io', 'v1', 'leases', observeLeases, leaderElection.namespace)
       : undefined;
-    await everywhere(group, version, plural, onDaemon);
+    const dispatchers = everywhere(group, version, dispatcherPlural, onDispatcher);
+    await Promise.all([dispatchers, everywhere(group, version, plural, onDaemon)]);
     await everywhere('apps', 'v1', 'deployments', onChild);
     await Promise.all([pods, leases]);
     await everywhere('', 'v1', 'events', onMountFailure);
@@ -190,9 +212,11 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
   async #lead(lost: AbortSignal): Promise<void> {
     const view = {
       transport: this.#transport,
+      dispatchers: this.#dispatchers,
       daemons: this.#daemons,
       children: this.#children,
       pods: this.#pods,
+      observeDispatcher,
       mountFailures: this.#mountFailures,
       observeDaemon: (object: RawObject) => this.#observeDaemon(object),
       observeChild: (object: RawObject) => this.#observeChild(object),
@@ -230,7 +254,7 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
       random,
       ...(namespace && { namespace }),
       onSynced,
-      onResumed: () => this.#term?.queue.retryFailed(),
+      onResumed: () => this.#term?.retryFailed(),
       onError: (err, retryInMs) => {
         if (retryInMs === 0) return logger.error({ err, resource: resourcePlural }, 'Object skipped');
         watch.failedAtMs = clock.monotonic();
@@ -247,11 +271,20 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
     resourcePlural: string,
     watch: WatchOptions,
   ): Pick<Reflector<Stored>, 'run' | 'synced' | 'silentForMs'> {
+    const { selector } = this.#options.config;
+    const selected = selector && { labelSelector: selector };
     switch (resourcePlural) {
+      case dispatcherPlural:
+        return new Reflector({
+          ...watch,
+          ...selected,
+          store: this.#dispatchers,
+          project: observeDispatcher,
+        });
       case plural:
         return new Reflector({
           ...watch,
-          ...(this.#options.config.selector && { labelSelector: this.#options.config.selector }),
+          ...selected,
           store: this.#daemons,
           project: (object) => this.#observeDaemon(object),
         });
@@ -307,7 +340,7 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
         name,
         resourceVersion: item.resourceVersion,
       };
-      void this.#listeners.get(resourcePlural)?.({ type, meta, object: item as KubernetesObject });
+      void this.#listeners.get(resourcePlural)?.({ type, meta, object: item as KubernetesObject }, before);
     };
   }
 
@@ -326,9 +359,13 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
     return { key, uid: metadata.uid, resourceVersion: metadata.resourceVersion, daemon };
   }
 
+  #dispatcherOf(daemon: ClariveDaemon): Dispatching {
+    return dispatcherOf(daemon, (key) => this.#dispatchers.get(key)?.dispatcher);
+  }
+
   #observeChild(object: RawObject): ObservedDeployment {
     const daemon = this.#daemons.get(keyOf(object))?.daemon;
-    const desired = daemon && this.#renderings.of(daemon);
+    const desired = daemon && this.#renderings.of(daemon, this.#dispatcherOf(daemon));
     const carried = desired && 'digest' in desired && carries(object, desired.deployment);
     return observeDeployment(object, carried ? desired.digest : undefined);
   }
@@ -406,6 +443,18 @@ function collectionPath(
 ): string {
   const root = group_ === '' ? `/api/${version_}` : `/apis/${group_}/${version_}`;
   return namespace ? `${root}/namespaces/${namespace}/${plural_}` : `${root}/${plural_}`;
+}
+
+function observeDispatcher(object: RawObject): StoredDispatcher {
+  const { managedFields: _, ...metadata } = object.metadata;
+  const dispatcher = { ...object, metadata } as unknown as ClariveDispatcher;
+  return { key: keyOf(object), uid: metadata.uid, resourceVersion: metadata.resourceVersion, dispatcher };
+}
+
+/** The dispatchers that a daemon, as it was and as it is, is attached to. */
+function dispatchersOf(...states: (Stored | undefined)[]): Set<ObjectKey> {
+  const keys = states.map((state) => state && dispatcherKeyOf((state as StoredDaemon).daemon));
+  return new Set(keys.filter((key) => key !== undefined));
 }
 
 /** The kubelet tells the same failure again and again. */

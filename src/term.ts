@@ -1,7 +1,7 @@
 /** The time for which this process leads: the only time in which it writes. */
 import type { Logger } from 'pino';
 import type { ClariveDaemon } from './api/clarive-daemon.ts';
-import type { ObjectKey } from './api/object-key.ts';
+import { keyOf, type ObjectKey } from './api/object-key.ts';
 import type { Config } from './config.ts';
 import type { Clock } from './controller/clock.ts';
 import { Controller } from './controller/controller.ts';
@@ -12,12 +12,21 @@ import { overlayChild } from './desired/overlay.ts';
 import { EventRecorder } from './kube/event-recorder.ts';
 import { KubeCluster, type KubeClusterOptions } from './kube/kube-cluster.ts';
 import type { Metrics } from './metrics.ts';
+import { reconcileDispatcher } from './reconcile/reconcile-dispatcher.ts';
 import { reconcile } from './reconcile/reconcile.ts';
 import { StatusSchedule } from './reconcile/status-schedule.ts';
 
 export type View = Pick<
   KubeClusterOptions,
-  'transport' | 'daemons' | 'children' | 'pods' | 'mountFailures' | 'observeDaemon' | 'observeChild'
+  | 'transport'
+  | 'dispatchers'
+  | 'daemons'
+  | 'children'
+  | 'pods'
+  | 'mountFailures'
+  | 'observeDispatcher'
+  | 'observeDaemon'
+  | 'observeChild'
 >;
 
 export interface TermOptions {
@@ -46,23 +55,35 @@ export class Term {
   readonly #options: TermOptions;
   readonly #cluster: KubeCluster;
   readonly #controller: Controller<ObjectKey>;
+  readonly #dispatchers: Controller<ObjectKey>;
 
   constructor(options: TermOptions) {
     this.#options = options;
     const { config, logger, metrics, clock, random, renderings } = options;
     const cluster = clusterOf(options);
-    const statusSchedule = new StatusSchedule(() => clock.monotonic());
     const now = () => clock.now();
-    this.#cluster = cluster;
-    this.#controller = new Controller<ObjectKey>({
-      reconcile: (key) => reconcile(key, { cluster, statusSchedule, renderings, now }),
-      retryAfterMs: (error) => (error instanceof ApiError ? error.retryAfterMs : undefined),
+    const aSchedule = () => new StatusSchedule(() => clock.monotonic());
+    const common = {
+      retryAfterMs: (error: unknown) => (error instanceof ApiError ? error.retryAfterMs : undefined),
       logger,
       clock,
       random,
       workers: config.workers,
       patienceMs,
+    };
+    const statusSchedule = aSchedule();
+    this.#cluster = cluster;
+    this.#controller = new Controller<ObjectKey>({
+      ...common,
+      reconcile: (key) => reconcile(key, { cluster, statusSchedule, renderings, now }),
       observer: metrics,
+    });
+    const dispatcherSchedule = aSchedule();
+    const enqueue = (key: ObjectKey) => this.onChild(key);
+    this.#dispatchers = new Controller<ObjectKey>({
+      ...common,
+      reconcile: (key) =>
+        reconcileDispatcher(key, { cluster, statusSchedule: dispatcherSchedule, now, enqueue }),
     });
   }
 
@@ -73,9 +94,12 @@ export class Term {
   /** Visits every daemon once, and from then on those that are enqueued. */
   start(): void {
     const { view, logger } = this.#options;
-    for (const { key } of view.daemons.values()) this.queue.add(key, { priority: backlogPriority });
+    const backlog = { priority: backlogPriority };
+    for (const { key } of view.daemons.values()) this.queue.add(key, backlog);
+    for (const { key } of view.dispatchers.values()) this.#dispatchers.enqueue(key, backlog);
     this.#controller.start();
-    logger.info({ daemons: view.daemons.size }, 'Leading');
+    this.#dispatchers.start();
+    logger.info({ daemons: view.daemons.size, dispatchers: view.dispatchers.size }, 'Leading');
   }
 
   /** The daemon as it is now; undefined: it is gone. */
@@ -83,15 +107,34 @@ export class Term {
     if (!daemon || !this.#cluster.isAwaited(daemon)) this.queue.add(key);
   }
 
+  /** What this dispatcher wants of its daemons has changed, or it has come or gone. */
+  onDispatcher(key: ObjectKey): void {
+    this.onReport(key);
+    for (const daemon of this.#cluster.attached(key)) this.queue.add(keyOf(daemon));
+  }
+
+  /** What a daemon of this dispatcher reports may have changed. */
+  onReport(dispatcher: ObjectKey): void {
+    this.#dispatchers.enqueue(dispatcher, { patienceMs });
+  }
+
   /** The child of this daemon has changed, or a pod of it. */
   onChild(key: ObjectKey): void {
     this.queue.add(key, { patienceMs });
   }
 
+  /** What has failed is tried again at once. */
+  retryFailed(): void {
+    this.queue.retryFailed();
+    this.#dispatchers.queue.retryFailed();
+  }
+
   /** Lets the visits under way end, unless the lease is lost. */
   async end(): Promise<void> {
     const { logger, lost } = this.#options;
-    const drained = await this.#controller.stop(lost.aborted ? 0 : drainDeadlineMs);
+    const deadlineMs = lost.aborted ? 0 : drainDeadlineMs;
+    const controllers = [this.#controller, this.#dispatchers];
+    const drained = (await Promise.all(controllers.map((each) => each.stop(deadlineMs)))).every(Boolean);
     if (lost.aborted) logger.warn({ err: lost.reason as unknown }, 'No longer leading');
     else if (!drained) logger.warn({ drainDeadlineMs }, 'Stopped before every visit had ended');
   }

@@ -14,18 +14,22 @@ export function applyServerSide(manifest: string, ...args: string[]): Promise<st
   return kubectl(['apply', '--server-side', '--force-conflicts', ...args, '-f', '-'], manifest);
 }
 
-/** Installs every CRD that objects of the charts need, and waits until they are served. */
+/** Installs every CRD that objects of the charts need, and waits until the API server describes them. */
 export async function installAllCrds(): Promise<void> {
   await applyServerSide(await helm('template', 'crds', 'clarive-operator-crds'));
   await applyServerSide(await serviceMonitorCrd());
-  await waitFor(
-    async () =>
-      kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=10s']).then(
-        () => true,
-        () => false,
-      ),
-    { what: 'the CRDs to be served', timeoutMs: 60_000 },
-  );
+  for (const [group, kind] of [
+    ['clarive.com/v1', 'ClariveDaemon'],
+    ['clarive.com/v1', 'ClariveDispatcher'],
+    ['monitoring.coreos.com/v1', 'ServiceMonitor'],
+  ]) {
+    // A kind may be served a while before it is in the API server's description of itself.
+    const isDescribed = async () => {
+      const text = await kubectl(['get', '--raw', `/openapi/v3/apis/${group}`]).catch(() => '');
+      return text.includes(`"kind":"${kind}"`);
+    };
+    await waitFor(isDescribed, { what: `${kind} to be described`, timeoutMs: 60_000, intervalMs: 250 });
+  }
 }
 
 /** Creates namespaces that are not there. */

@@ -5,7 +5,7 @@ import { run, type RunOptions } from '../../e2e/host/run.ts';
 import { chartTools } from '../tools.ts';
 
 export const chartsFolder = join(import.meta.dirname, '..');
-export const charts = ['clarive-operator', 'clarive-operator-crds'] as const;
+export const charts = ['clarive-operator', 'clarive-operator-crds', 'clarive-daemons'] as const;
 export type Chart = (typeof charts)[number];
 
 /** A Kubernetes object as a chart renders it. */

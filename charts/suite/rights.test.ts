@@ -74,12 +74,10 @@ suite('rights', () => {
     const allowed = await rightsOf(stage.kube.as('starter'));
     t.diagnostic(allowed.join(', '));
     assert.deepEqual(allowed, [
-      'get clarivedaemons',
-      'list clarivedaemons',
-      'watch clarivedaemons',
-      'get clarivedaemons/scale',
-      'update clarivedaemons/scale',
-      'patch clarivedaemons/scale',
+      ...['get', 'list', 'watch'].map((verb) => `${verb} clarivedaemons`),
+      ...['get', 'update', 'patch'].map((verb) => `${verb} clarivedaemons/scale`),
+      ...['get', 'list', 'watch'].map((verb) => `${verb} clarivedispatchers`),
+      ...['get', 'update', 'patch'].map((verb) => `${verb} clarivedispatchers/scale`),
     ]);
 
     await stage.kube.create(clariveDaemons, daemon('one'));
@@ -133,8 +131,9 @@ async function haveItDoEverything(stage: Stage, mark: number, operator: Operator
   await stage.kubectl('create', 'deployment', 'foreign', '--image=localhost/none:1', '--namespace=clarive');
   await kube.create(clariveDaemons, daemon('foreign'));
   await untilReason('foreign', 'Conflict');
+  await stage.apply([dispatcher]);
   await changeLeaseBehindItsBack(stage, operator);
-  const last = ['get leases', 'patch events'];
+  const last = ['get leases', 'patch events', 'patch clarivedispatchers/status'];
   await waitFor(async () => (await stage.usedSince(mark)).isSupersetOf(new Set(last)), {
     what: last.join(' and '),
     timeoutMs: 30_000,
@@ -160,13 +159,20 @@ function withoutResource(objects: Rendered[], resource: string): object {
   return { ...role, rules: role.rules.filter(({ resources }) => !resources.includes(resource)) };
 }
 
+const dispatcher = {
+  apiVersion: 'clarive.com/v1',
+  kind: 'ClariveDispatcher',
+  metadata: { name: 'main', namespace: 'clarive' },
+  spec: {},
+};
+
 function daemon(name: string): ClariveDaemon {
   return {
     apiVersion: 'clarive.com/v1',
     kind: 'ClariveDaemon',
     metadata: { name },
     spec: { service: 'service.purge.daemon' },
-  } as ClariveDaemon;
+  };
 }
 
 function ready({ status }: ClariveDaemon): { reason: string; message: string } | undefined {
@@ -175,12 +181,10 @@ function ready({ status }: ClariveDaemon): { reason: string; message: string } |
 
 /** Those of many rights that a user has, by what `kubectl auth can-i` asks. */
 async function rightsOf(user: KubeClient): Promise<string[]> {
-  const ours = [
-    'clarivedaemons',
-    'clarivedaemons/scale',
-    'clarivedaemons/status',
-    'clarivedaemons/finalizers',
-  ];
+  const ours = ['clarivedaemons', 'clarivedispatchers'].flatMap((kind) => [
+    kind,
+    ...['scale', 'status', 'finalizers'].map((subresource) => `${kind}/${subresource}`),
+  ]);
   const others = ['deployments', 'deployments/scale', 'pods', 'pods/log', 'secrets', 'events', 'roles'];
   const allowed: string[] = [];
   for (const resource of [...ours, ...others])
@@ -191,6 +195,7 @@ async function rightsOf(user: KubeClient): Promise<string[]> {
 
 const groups: Record<string, string> = {
   clarivedaemons: 'clarive.com',
+  clarivedispatchers: 'clarive.com',
   deployments: 'apps',
   roles: 'rbac.authorization.k8s.io',
 };

@@ -69,7 +69,13 @@ export class Stage {
 
   /** Removes what was installed, and what the operator has made. */
   async clear(items: object[]): Promise<void> {
-    await this.kubectl('delete', 'clarivedaemons,deployments', '--all', '--namespace', this.kube.namespace);
+    await this.kubectl(
+      'delete',
+      'clarivedaemons,clarivedispatchers,deployments',
+      '--all',
+      '--namespace',
+      this.kube.namespace,
+    );
     await this.kubectl('delete', 'leases', '--all', '--namespace', releaseNamespace);
     await this.#withList(items, 'delete', '--ignore-not-found');
   }

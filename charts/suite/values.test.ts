@@ -42,6 +42,11 @@ const refused: [chart: Chart, value: string, why: RegExp][] = [
   ['clarive-operator', 'watchNamespaces={Clarive}', /watchNamespaces/],
   ['clarive-operator', 'watchNamespaces={a,a}', /watchNamespaces/],
   ['clarive-operator', 'image.digest=sha256:12', /image\/digest/],
+  ['clarive-daemons', 'daemons.purge.replicas=2', /daemons\/purge\/replicas/],
+  ['clarive-daemons', 'daemons.purge.service=purge', /daemons\/purge\/service/],
+  ['clarive-daemons', 'daemons.purge.replica=1', /replica/],
+  ['clarive-daemons', 'daemons.Purge.service=service.purge.daemon', /Purge/],
+  ['clarive-daemons', 'dispatcher.replicas=true', /dispatcher\/replicas/],
 ];
 
 for (const [chart, value, why] of refused) {

@@ -22,6 +22,11 @@ const products = [
     manifest: 'crds/clarivedaemons.yaml',
     types: 'src/api/clarive-daemon.ts',
   },
+  {
+    source: 'crds/source/clarivedispatchers.yaml',
+    manifest: 'crds/clarivedispatchers.yaml',
+    types: 'src/api/clarive-dispatcher.ts',
+  },
 ];
 
 /** The charts that have copies of the manifests, and the value that decides whether they are installed from there. */

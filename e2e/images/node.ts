@@ -117,7 +117,9 @@ async function withNode(
   const scratch = await mkdtemp(join(tmpdir(), 'clarive-node-'));
   try {
     const file = (await run('npm', ['pack', '--silent', `${name}@${version}`], { cwd: scratch })).trim();
-    const digest = createHash('sha512').update(await readFile(join(scratch, file))).digest('base64');
+    const digest = createHash('sha512')
+      .update(await readFile(join(scratch, file)))
+      .digest('base64');
     if (integrity !== `sha512-${digest}`)
       throw new Error(`Cannot use "${name}" ${version}: it is not what package-lock.json names`);
     await run('tar', ['--extract', '--file', file, 'package/bin/node'], { cwd: scratch });

@@ -4,7 +4,7 @@ export interface StandInRecord {
    * `start` and `stop` enclose the life of a daemon. A daemon that is killed together with its wrapper leaves no
    * `stop`: its last `alive`, at most a second old, is then what is known about its end.
    */
-  event: 'start' | 'ready' | 'stop' | 'alive' | 'signal' | 'job-start' | 'job-end';
+  event: 'start' | 'ready' | 'stop' | 'alive' | 'signal' | 'job-start' | 'job-end' | 'job-terminated';
   /** Names one life of one daemon; its jobs carry it too. */
   life: string;
   /** Seconds since the machine was booted: the same clock for all pods of a machine. */
@@ -24,7 +24,7 @@ export interface StandInRecord {
   code?: number;
   /** Of `signal`: its name. */
   name?: string;
-  /** Of `job-start` and `job-end`: the name of the job. */
+  /** Of `job-start`, `job-end`, which is its own doing, and `job-terminated`, which is TERM's: the name of the job. */
   job?: string;
 }
 

@@ -74,3 +74,23 @@ describe('stand-in daemon', () => {
     assert.match(output, /Could not find service 'service.unknown'/);
   });
 });
+
+describe('jobs of the stand-in', () => {
+  it('outlive it and say how they ended', () => {
+    const jobs = [
+      'service.job.daemon',
+      '-c',
+      'test',
+      '--iterations',
+      '0',
+      '--jobs',
+      '2',
+      '--job-seconds',
+      '1',
+    ];
+    const { code, output, records } = runStandIn('', [...jobs, '--unified_log', '1']);
+    assert.equal(code, 0);
+    assert.match(output, /Finished after 0 rounds[^]*job-end,"job":"job-[12]"/);
+    assert.equal(records.filter(({ event }) => event === 'job-end').length, 2);
+  });
+});

@@ -18,9 +18,17 @@ const ownFolders = ['config', 'jobs', 'logs', 'repo', 'tmp'].map((name) => `${ho
 
 /**
  * The image of a daemon that behaves like Clarive's from outside: `/opt/clarive/clarive/bin/cla` with its arguments,
- * config file, signals and exit codes; user `clarive`. What it can be told to do stands in `stand-in/service.sh`.
+ * config file, signals and exit codes; user `clarive`. What it can be told to do stands in `stand-in/service.sh`. With
+ * variables it is another image, for which they are told beforehand.
  */
-export function standInImage(progress: (line: string) => void): Promise<Image> {
+export function standInImage(
+  progress: (line: string) => void,
+  variables: Record<string, string> = {},
+): Promise<Image> {
+  const env = Object.entries({ PATH: '/bin', ...variables }).flatMap(([name, value]) => [
+    '--env',
+    `${name}=${value}`,
+  ]);
   return buildImage(
     {
       name: 'clarive-stand-in',
@@ -28,7 +36,7 @@ export function standInImage(progress: (line: string) => void): Promise<Image> {
       inputs: async () => [await readFile(busybox), ...Object.values(scripts())],
       layOut: layOutStandIn,
       ownFolders,
-      config: ['--user', 'clarive', '--workingdir', home, '--env', 'PATH=/bin', '--cmd', `${bin}/cla`],
+      config: ['--user', 'clarive', '--workingdir', home, ...env, '--cmd', `${bin}/cla`],
     },
     progress,
   );

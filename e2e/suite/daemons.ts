@@ -1,8 +1,9 @@
 import type { ClariveDaemon } from '../../src/api/clarive-daemon.ts';
+import type { ClariveDispatcher, ClariveDispatcherSpec } from '../../src/api/clarive-dispatcher.ts';
 import type { Condition } from '../../src/api/conditions.ts';
 import type { PodTemplate } from '../../src/api/kubernetes.ts';
 import { overlayTemplate } from '../../src/desired/overlay.ts';
-import { clariveDaemons, pods } from '../../test/support/resources.ts';
+import { clariveDaemons, clariveDispatchers, pods } from '../../test/support/resources.ts';
 import { until, untilList } from '../../test/support/until.ts';
 import { standInOverlay, type StandInOverlay } from '../images/index.ts';
 import type { Given } from './kubectl.ts';
@@ -16,6 +17,21 @@ const overlay = shellImage === undefined ? undefined : standInOverlay(shellImage
 
 /** What the daemons of a namespace need there. */
 export const requisites: object[] = overlay ? [overlay.configMap] : [];
+
+/** A manifest of a user, as it is to be in this cluster. */
+export function adapted(manifest: ClariveDaemon): ClariveDaemon {
+  return overlay
+    ? { ...manifest, spec: { ...manifest.spec, ...onShellImage(manifest.spec, overlay.spec) } }
+    : manifest;
+}
+
+/** Settings of a dispatcher that make its daemons another release: as an image where the cluster has one, else as a variable. */
+export function release(name: 'next' | 'failing'): Partial<ClariveDispatcherSpec> {
+  const image = process.env[name === 'next' ? 'NEXT_IMAGE' : 'FAILING_IMAGE'];
+  if (image !== undefined) return { image };
+  const variable = name === 'next' ? ['STAND_IN_RELEASE', 'next'] : ['STAND_IN_EXIT_CODE', '1'];
+  return { env: [{ name: variable[0] ?? '', value: variable[1] ?? '' }] };
+}
 
 /** A manifest as a user would write it. */
 export function daemon(name: string, spec: DaemonSpec = {}): object {
@@ -38,16 +54,36 @@ function onShellImage(spec: DaemonSpec, { image, env, template }: StandInOverlay
   };
 }
 
-export function condition({ status }: ClariveDaemon, type: string): Condition | undefined {
+export function condition(
+  { status }: ClariveDaemon | ClariveDispatcher,
+  type: string,
+): Condition | undefined {
   return status?.conditions?.find((one) => one.type === type);
 }
 
 /** Waits until the daemon's newest spec has led to this reason. */
 export function untilReason({ kube }: Given, name: string, reason: string): Promise<ClariveDaemon> {
-  const is = (object: ClariveDaemon) =>
-    condition(object, 'Ready')?.reason === reason &&
-    object.status?.observedGeneration === object.metadata.generation;
+  const is = (object: ClariveDaemon) => isNow(object, reason);
   return until(kube, clariveDaemons, name, is, { ...patience, describe: `"${name}" to be ${reason}` });
+}
+
+/** Waits until the dispatcher's newest spec has led to this reason. */
+export function untilDispatcher(
+  { kube }: Given,
+  name: string,
+  reason: string,
+  { timeoutMs } = patience,
+): Promise<ClariveDispatcher> {
+  const is = (object: ClariveDispatcher) => isNow(object, reason);
+  return until(kube, clariveDispatchers, name, is, {
+    timeoutMs,
+    describe: `dispatcher "${name}" to be ${reason}`,
+  });
+}
+
+function isNow(object: ClariveDaemon | ClariveDispatcher, reason: string): boolean {
+  const { metadata, status } = object;
+  return condition(object, 'Ready')?.reason === reason && status?.observedGeneration === metadata.generation;
 }
 
 export function untilNoPods({ kube }: Given, name: string): Promise<unknown> {

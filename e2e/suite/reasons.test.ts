@@ -209,7 +209,7 @@ stories.set('MissingReference for a ConfigMap that a volume names, until it is t
   await stage.change(create('one', withVolume({ configMap: { name: 'settings' } })));
   const lacking = await stage.becomes('one', 'MissingReference', failsToMount(/not found/));
   const told = 'The daemon can\'t be started: volume "conf": configmap "settings" not found';
-  assert.equal(messageOf(lacking), told);
+  assert.ok(messageOf(lacking).startsWith(told));
   await stage.change(createSettings);
   await stage.becomes('one', 'Running', podReady);
 });
@@ -221,7 +221,7 @@ stories.set(
     await stage.kube.create(secrets, { metadata: { name: 'ssh' }, stringData: { other: 'hunter2' } });
     await stage.change(create('one', withVolume({ secret })));
     const lacking = await stage.becomes('one', 'MissingReference', failsToMount(/non-existent/));
-    assert.match(messageOf(lacking), /volume "conf": references non-existent secret key: id_rsa$/);
+    assert.match(messageOf(lacking), /volume "conf": references non-existent secret key: id_rsa;/);
     assert.doesNotMatch(JSON.stringify(lacking.status), /hunter2/);
     await stage.change((kube) => kube.patch(secrets, 'ssh', { stringData: { id_rsa: 'hunter3' } }));
     await stage.becomes('one', 'Running', podReady, false);
@@ -287,9 +287,14 @@ test(
   },
 );
 
+/** They have tests of their own, with a dispatcher. */
+const ofDispatchers = new Set(['DispatcherStopped', 'WaitingForTurn']);
+
 test('every reason was told, each in time', () => {
   const { delaysMs, reasons } = transitions;
-  const untold = Object.keys(reasonTable).filter((reason) => !reasons.has(reason));
+  const untold = Object.keys(reasonTable).filter(
+    (reason) => !reasons.has(reason) && !ofDispatchers.has(reason),
+  );
   assert.deepEqual(untold, skip ? ['NodeUnreachable'] : []);
   assert.ok(delaysMs.length >= 100, `only ${delaysMs.length} transitions were seen`);
   const latestMs = Math.max(...delaysMs);

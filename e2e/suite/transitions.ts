@@ -60,9 +60,11 @@ export class Transitions {
 const kstatusOf: Record<Reason, Kstatus> = {
   Running: 'Current',
   Stopped: 'Current',
+  DispatcherStopped: 'Current',
   Starting: 'InProgress',
   Stopping: 'InProgress',
   WaitingForOldPod: 'InProgress',
+  WaitingForTurn: 'InProgress',
   RolloutPaused: 'InProgress',
   NodeUnreachable: 'InProgress',
   Unschedulable: 'InProgress',

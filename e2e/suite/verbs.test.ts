@@ -12,8 +12,8 @@ test('apply creates a daemon that becomes Active, and wait waits for it', (t) =>
     await apply(daemon('one'));
     const waited = await kubectl('wait', '--for=condition=Active', '--timeout=90s', 'clarivedaemon/one');
     assert.match(waited, /one condition met/);
-    const child = await kube.get(deployments, 'one');
-    assert.equal(child.status?.readyReplicas, 1);
+    const isReady = { ...patience, describe: 'the Deployment to count the pod' };
+    await until(kube, deployments, 'one', ({ status }) => status?.readyReplicas === 1, isReady);
     const table = await kubectl('get', 'cld');
     assert.match(
       table,

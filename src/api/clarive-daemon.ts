@@ -41,15 +41,15 @@ export interface ClariveDaemonSpec {
    */
   id?: string;
   /**
-   * Container image to run. Default: the operator's image for this service, else the operator's default
-   * image.
+   * Container image to run. Default: the dispatcher's image for this service, else the dispatcher's,
+   * else the operator's image for this service, else the operator's default image.
    */
   image?: string;
   /**
    * The service's own settings, for example `frequency` or `timeout`: the section of Clarive's config
    * file that is named after the service. The rendered file may have 128 KiB. A placeholder such as
    * `{{SMTP_PASSWORD}}` is filled by Clarive from the environment; so secrets belong into `env`. A
-   * change restarts the daemon.
+   * change restarts the daemon. What the dispatcher has for this service lies below it.
    */
   config?: Record<string, unknown>;
   /** Arguments that are appended to the daemon's command line. */
@@ -65,6 +65,11 @@ export interface ClariveDaemonSpec {
    * added, or merged with the entry of the same name. The daemon's container is named `daemon`.
    */
   template?: PodTemplateOverlay;
+  /**
+   * The ClariveDispatcher of the same namespace that the daemon takes settings from, and that stops it
+   * with all others. Without it the daemon stands on its own.
+   */
+  dispatcherRef?: DispatcherReference;
   /**
    * True makes the operator leave the Deployment alone, for example for a repair by hand; the status is
    * still kept up to date. To stop the daemon, set `replicas` to 0 instead.
@@ -83,6 +88,15 @@ export interface DrainSpec {
   timeoutSeconds?: number;
 }
 
+/**
+ * The ClariveDispatcher of the same namespace that the daemon takes settings from, and that stops it
+ * with all others. Without it the daemon stands on its own.
+ */
+export interface DispatcherReference {
+  /** Name of the ClariveDispatcher. */
+  name: string;
+}
+
 /** What the operator found. Only the operator writes it. */
 export interface ClariveDaemonStatus {
   /** The `metadata.generation` that this status is about. */
@@ -95,8 +109,13 @@ export interface ClariveDaemonStatus {
   selector?: string;
   /** Registry key of the service in its canonical form, so never `service.schedule daemon`. */
   service?: string;
-  /** The image that `spec.image` or the operator's settings lead to. */
+  /** The image that `spec.image`, the dispatcher or the operator's settings lead to. */
   image?: string;
+  /**
+   * The `metadata.generation` of the ClariveDispatcher that this status is about; absent without a
+   * dispatcher.
+   */
+  dispatcherGeneration?: number;
   /** The daemon's newest pod, as far as it explains the conditions. */
   pod?: PodSummary;
   /** Ready, Active, Reconciling and Stalled. All are present from the operator's first visit. */

@@ -1,5 +1,5 @@
 /**
- * Condition types and reasons of a ClariveDaemon: the words that `kubectl get clarivedaemons` answers with.
+ * Condition types and reasons, of a ClariveDaemon and of a ClariveDispatcher: the words that `kubectl get clarive` answers with.
  * Ready, Reconciling and Stalled follow kstatus, so that `kubectl wait`, Flux and Argo CD read them alike: a
  * deliberate stop is healthy, a crash loop has failed.
  */
@@ -17,7 +17,7 @@ export interface Condition {
 
 /** What a reason says about the conditions Ready, Reconciling and Stalled. */
 interface ReasonMeaning {
-  /** True: the daemon is as its spec wants it, running or stopped. */
+  /** True: the daemon is as its spec wants it, running or stopped; all daemons of the dispatcher are. */
   ready: 'True' | 'False';
   /**
    * Who is at work: nobody (`none`), the operator or Kubernetes (`reconciling`: Reconciling is True), the same until
@@ -28,14 +28,21 @@ interface ReasonMeaning {
 }
 
 export type Reason = keyof typeof reasonTable;
+export type DispatcherReason = keyof typeof dispatcherReasonTable;
 
-/** Every reason that Ready may have, and with it the column STATE: when it is given, and what to do. */
+/** Every reason that Ready of a daemon may have, and with it the column STATE: when it is given, and what to do. */
 export const reasonTable = {
   /** The daemon runs and is ready, as `replicas: 1` asks. Nothing to do. */
   Running: { ready: 'True', progress: 'none' },
 
   /** `replicas` is 0 and the last pod is gone. Nothing to do; `kubectl scale --replicas=1` starts the daemon. */
   Stopped: { ready: 'True', progress: 'none' },
+
+  /**
+   * The dispatcher's `replicas` is 0 and the last pod is gone, whatever the daemon's own switch says. Nothing to do;
+   * `kubectl scale --replicas=1` of the dispatcher lets the daemon follow its own switch again.
+   */
+  DispatcherStopped: { ready: 'True', progress: 'none' },
 
   /**
    * The daemon shall run, and its pod is not there or not ready yet. Wait; if it is still so at the deadline, look
@@ -56,6 +63,13 @@ export const reasonTable = {
    */
   WaitingForOldPod: { ready: 'False', progress: 'reconciling' },
 
+  /**
+   * The dispatcher's settings have changed, and the daemon keeps the old ones until other daemons run well with the new
+   * ones: the message names the one before it, or the one that fails. Wait; if one fails, mend the dispatcher, or mend or
+   * stop that daemon.
+   */
+  WaitingForTurn: { ready: 'False', progress: 'reconciling' },
+
   /** Somebody paused the Deployment's rollout. `kubectl rollout resume` lets it go on. */
   RolloutPaused: { ready: 'False', progress: 'reconciling' },
 
@@ -71,7 +85,10 @@ export const reasonTable = {
   /** A quota of the namespace doesn't allow the pod. Raise the quota or lower the pod's requests. */
   QuotaExceeded: { ready: 'False', progress: 'untilDeadline' },
 
-  /** A ConfigMap, Secret, key or volume claim that the pod refers to is not there. Create it or correct its name. */
+  /**
+   * The dispatcher that `dispatcherRef` names is not there, or a ConfigMap, Secret, key or volume claim that the pod refers
+   * to. Create it or correct its name. Without its dispatcher a daemon is neither created nor changed, but can be stopped.
+   */
   MissingReference: { ready: 'False', progress: 'untilDeadline' },
 
   /**
@@ -100,4 +117,31 @@ export const reasonTable = {
 
   /** `paused` is true and the Deployment differs from the spec. Set `paused` to false to have the spec applied. */
   Paused: { ready: 'False', progress: 'none' },
+} as const satisfies Record<string, ReasonMeaning>;
+
+/** Every reason that Ready of a dispatcher may have: when it is given, and what to do. The message names the daemons. */
+export const dispatcherReasonTable = {
+  /** Every attached daemon is as it shall be, running or stopped by its own switch. Nothing to do. */
+  Running: { ready: 'True', progress: 'none' },
+
+  /** `replicas` is 0 and no attached daemon has a pod any more. Nothing to do; `kubectl scale --replicas=1` lets them start. */
+  Stopped: { ready: 'True', progress: 'none' },
+
+  /** No ClariveDaemon of the namespace names this dispatcher. Set `spec.dispatcherRef` of those that shall belong to it. */
+  NoDaemons: { ready: 'True', progress: 'none' },
+
+  /** `replicas` is 0 and daemons are still ending. Wait; the grace periods of their pods bound it. */
+  Stopping: { ready: 'False', progress: 'reconciling' },
+
+  /** Daemons start, stop or are being changed. Wait; each daemon tells what it waits for. */
+  Progressing: { ready: 'False', progress: 'reconciling' },
+
+  /** The daemons take over a change of the dispatcher one after the other. Wait. */
+  RollingOut: { ready: 'False', progress: 'reconciling' },
+
+  /** Daemons need help; until then no further daemon takes over a change that fails. Do what the first one's message says. */
+  DaemonsStalled: { ready: 'False', progress: 'stalled' },
+
+  /** Daemons differ from their specs because `paused` is true. Set it to false to have their specs applied. */
+  DaemonsPaused: { ready: 'False', progress: 'none' },
 } as const satisfies Record<string, ReasonMeaning>;

@@ -12,11 +12,17 @@ export const instanceLabel = 'app.kubernetes.io/instance';
 /** Canonical registry key of the service, for `kubectl get pods -l clarive.com/service=service.job.daemon`. */
 export const serviceLabel = 'clarive.com/service';
 
+/** Name of the dispatcher that the daemon is attached to; the selector of the dispatcher's scale. */
+export const dispatcherLabel = 'clarive.com/dispatcher';
+
 /** Annotation of the pod template that carries the rendered config file. */
 export const configAnnotation = 'clarive.com/config';
 
 /** Annotation of the child with the digest of what was last applied: it shows fields that must be removed. */
 export const appliedAnnotation = 'clarive.com/applied';
+
+/** Annotation of the child of an attached daemon: see `Origin`. */
+export const originAnnotation = 'clarive.com/origin';
 
 /** Set by `kubectl rollout restart`; the later of the daemon's and the child's own is kept. */
 export const restartedAtAnnotation = 'kubectl.kubernetes.io/restartedAt';

@@ -32,14 +32,18 @@ export const settings = {
   selector: optional(
     selector,
     'all ClariveDaemons',
-    'Label selector: the operator runs only ClariveDaemons that carry these labels, and leaves the others and what belongs to them alone.',
+    'Label selector: the operator runs only ClariveDaemons that carry these labels, and leaves the others and what belongs to them alone. Their ClariveDispatchers need these labels too.',
   ),
   defaultImage: optional(
     image,
     'none',
     'Image of the daemons that name none. Without it, each ClariveDaemon needs one.',
   ),
-  images: many(serviceImage, 'none', 'Images for single services; they go before the default image.'),
+  images: many(
+    serviceImage,
+    'none',
+    'Images for single services; they go before the default image. Those of a ClariveDispatcher go before both.',
+  ),
   environment: one(fileName, 'clarive', "Name of Clarive's configuration, which the daemons get as `-c`."),
   runAsUser: optional(
     wholeNumber('UID', 1, 2 ** 31 - 1),

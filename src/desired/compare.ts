@@ -1,17 +1,19 @@
 /** Compares what is desired with what the API server has made of it, to which others may have added. */
 import type { Deployment, PodTemplate } from '../api/kubernetes.ts';
-import { restartedAtAnnotation } from '../api/labels.ts';
+import { originAnnotation, restartedAtAnnotation } from '../api/labels.ts';
 import { identityIn, isAtomic, isObject, type Fields } from './merge-rules.ts';
 import { isSameQuantity } from './quantity.ts';
 import { keepRestart } from './restart.ts';
 
 /**
  * Whether a child, as the API server sends it, has every field of the desired Deployment. Replicas are not looked at,
- * because they are written on their own; a later restart of the child's own is no difference.
+ * because they are written on their own; a later restart of the child's own is no difference, nor is its origin.
  */
 export function carries(child: unknown, { metadata, spec }: Deployment): boolean {
+  const { [originAnnotation]: _, ...annotations } = metadata.annotations ?? {};
   const template = keepRestart(spec.template, restartedAtOf(child));
-  return covers(child, { metadata, spec: { ...spec, template, replicas: undefined } });
+  const fields = { metadata: { ...metadata, annotations }, spec: { ...spec, template, replicas: undefined } };
+  return covers(child, fields);
 }
 
 function restartedAtOf(child: unknown): string | undefined {

@@ -1,89 +1,115 @@
 /** What should exist for one daemon: one Deployment. */
 import type { ClariveDaemon } from '../api/clarive-daemon.ts';
-import { appliedAnnotation } from '../api/labels.ts';
+import type { ClariveDispatcher } from '../api/clarive-dispatcher.ts';
+import { appliedAnnotation, originAnnotation } from '../api/labels.ts';
 import type { Deployment, PodTemplate } from '../api/kubernetes.ts';
-import { canonicalService, presetOf, startUpSeconds } from '../presets/presets.ts';
+import { formatOrigin, type Origin } from '../api/origin.ts';
+import { startUpSeconds } from '../presets/presets.ts';
 import { configFile, configMountProblem, configOverlay } from './config-file.ts';
 import { digest } from './digest.ts';
 import { childLabels, ownerReference, selectorLabels } from './metadata.ts';
+import { originOf } from './origin.ts';
 import { overlayTemplate } from './overlay.ts';
 import { podTemplate } from './pod-template.ts';
 import { keepRestart } from './restart.ts';
-
-/** What the operator's configuration gives to daemons that don't say otherwise. */
-export interface DaemonDefaults {
-  image?: string;
-  /** Images by service, in its canonical form; before `image`. */
-  images: Readonly<Record<string, string>>;
-  /** Name of Clarive's configuration, passed as `-c`. */
-  environment: string;
-  /** The image's user as a number: `runAsNonRoot` refuses a name. */
-  runAsUser?: number;
-}
+import {
+  nameDispatcher,
+  settingsOf,
+  type DaemonDefaults,
+  type Dispatching,
+  type Settings,
+} from './settings.ts';
 
 export interface Rendered {
   deployment: Deployment;
   /** The resolved image. */
   image: string;
+  /** Of a daemon with a dispatcher. */
+  origin?: Origin;
   /** Tells whether a child was made of the same daemon and defaults. Start, stop and `kubectl rollout restart` don't change it. */
   digest: string;
 }
 
-/** `invalid` says to the user which field is wrong, and the remedy. */
-export type Desired = Rendered | { invalid: string };
-
-/** Start and stop: the switch is `spec.replicas`. A stored daemon always has a value, by the schema's default. */
-export function wantedReplicas(daemon: ClariveDaemon): number {
-  return daemon.spec.replicas ?? 1;
+/** Why nothing can be made of a daemon: `invalid` says to the user which field is wrong, and the remedy. */
+export interface Unrenderable {
+  invalid: string;
+  /** For the status; InvalidSpec by default. */
+  reason?: 'MissingReference';
 }
 
+export type Desired = Rendered | Unrenderable;
+
 /**
- * `childRestartedAt` is the child's own annotation, as `kubectl rollout restart` may have set it: the later of it and the
- * daemon's is kept.
+ * Start and stop: the switch is `spec.replicas`, and its dispatcher's goes before. A stored object always has a value, by the
+ * schema's default. A dispatcher that is missing stops nothing.
  */
+export function wantedReplicas(daemon: ClariveDaemon, dispatcher: Dispatching): number {
+  const isStoppedWithAll = typeof dispatcher === 'object' && dispatcher.spec.replicas === 0;
+  return isStoppedWithAll ? 0 : (daemon.spec.replicas ?? 1);
+}
+
+/** What there is besides the daemon itself. */
+export interface Surroundings {
+  dispatcher?: Dispatching;
+  /** The child's own annotation, as `kubectl rollout restart` may have set it: the later of it and the daemon's is kept. */
+  childRestartedAt?: string | undefined;
+}
+
 export function desiredDeployment(
   daemon: ClariveDaemon,
   defaults: DaemonDefaults,
-  childRestartedAt?: string,
+  { dispatcher, childRestartedAt }: Surroundings = {},
 ): Desired {
-  const service = canonicalService(daemon.spec.service);
-  const image = daemon.spec.image ?? defaults.images[service] ?? defaults.image;
-  if (!image)
-    return {
-      invalid: `No image is known for "${service}": set spec.image, or a default image in the operator's configuration`,
-    };
+  if (dispatcher === 'missing') return { invalid: missingDispatcher(daemon), reason: 'MissingReference' };
+  const settings = settingsOf(daemon, dispatcher, defaults);
+  const { image } = settings;
+  if (!image) return { invalid: noImage(settings.service, dispatcher) };
 
-  const template = configuredTemplate(daemon, defaults, service, image);
+  const template = configuredTemplate({ ...settings, image }, daemon, dispatcher);
   if ('invalid' in template) return template;
 
-  return rendered(deploymentOf(daemon, service, template), image, childRestartedAt);
+  const deployment = deploymentOf(daemon, settings.service, wantedReplicas(daemon, dispatcher), template);
+  const origin = dispatcher && originOf(daemon, dispatcher, defaults);
+  return rendered(deployment, { image, ...(origin && { origin }) }, childRestartedAt);
+}
+
+function missingDispatcher({ spec }: ClariveDaemon): string {
+  const name = nameDispatcher(spec.dispatcherRef?.name ?? '');
+  return `Can't find ${name}, which spec.dispatcherRef names: create it or correct the name; until then the daemon can only be stopped`;
+}
+
+function noImage(service: string, dispatcher: ClariveDispatcher | undefined): string {
+  const place = dispatcher
+    ? `spec.image, here or of ${nameDispatcher(dispatcher.metadata.name)}`
+    : 'spec.image';
+  return `No image is known for "${service}": set ${place}, or a default image in the operator's configuration`;
 }
 
 function configuredTemplate(
+  { config, spec, ...settings }: Settings & { image: string },
   daemon: ClariveDaemon,
-  defaults: DaemonDefaults,
-  service: string,
-  image: string,
+  dispatcher: ClariveDispatcher | undefined,
 ): PodTemplate | { invalid: string } {
-  const { environment, runAsUser } = defaults;
+  const { environment, service } = settings;
   const labels = childLabels(daemon, service);
-  const template = podTemplate(daemon, {
-    service,
-    preset: presetOf(service),
-    image,
-    environment,
-    runAsUser,
-    labels,
-  });
+  const template = podTemplate({ ...daemon, spec }, { ...settings, labels });
 
-  const file = configFile(service, daemon.spec.config);
+  const file = configFile(config);
   if (!file) return template;
   if ('invalid' in file) return file;
-  const problem = configMountProblem(template, environment);
+  const problem =
+    configMountProblem(daemon.spec.template, environment) ??
+    (dispatcher &&
+      configMountProblem(dispatcher.spec.template, environment, nameDispatcher(dispatcher.metadata.name)));
   return problem ? { invalid: problem } : overlayTemplate(template, configOverlay(file.text, environment));
 }
 
-function deploymentOf(daemon: ClariveDaemon, service: string, template: PodTemplate): Deployment {
+function deploymentOf(
+  daemon: ClariveDaemon,
+  service: string,
+  replicas: number,
+  template: PodTemplate,
+): Deployment {
   const { name, namespace } = daemon.metadata;
   return {
     apiVersion: 'apps/v1',
@@ -95,7 +121,7 @@ function deploymentOf(daemon: ClariveDaemon, service: string, template: PodTempl
       ownerReferences: [ownerReference(daemon)],
     },
     spec: {
-      replicas: wantedReplicas(daemon),
+      replicas,
       revisionHistoryLimit: 1, // a change is undone in the ClariveDaemon
       progressDeadlineSeconds: progressDeadlineOf(template),
       strategy: { type: 'Recreate' }, // never two of one daemon
@@ -110,10 +136,26 @@ function progressDeadlineOf({ spec: { terminationGracePeriodSeconds = 0 } }: Pod
   return Math.max(startUpSeconds, terminationGracePeriodSeconds);
 }
 
-/** The digest is taken before the child's own restart is mixed in. On the child it shows fields that must be removed. */
-function rendered(deployment: Deployment, image: string, childRestartedAt: string | undefined): Rendered {
+/**
+ * The digest is taken before the child's own restart and the annotations are mixed in. On the child it shows fields that must be
+ * removed.
+ */
+function rendered(
+  deployment: Deployment,
+  { image, origin }: Pick<Rendered, 'image' | 'origin'>,
+  childRestartedAt: string | undefined,
+): Rendered {
   const digestOfAll = digest(deployment);
-  const metadata = { ...deployment.metadata, annotations: { [appliedAnnotation]: digestOfAll } };
+  const annotations = {
+    [appliedAnnotation]: digestOfAll,
+    ...(origin && { [originAnnotation]: formatOrigin(origin) }),
+  };
+  const metadata = { ...deployment.metadata, annotations };
   const spec = { ...deployment.spec, template: keepRestart(deployment.spec.template, childRestartedAt) };
-  return { deployment: { ...deployment, metadata, spec }, image, digest: digestOfAll };
+  return {
+    deployment: { ...deployment, metadata, spec },
+    image,
+    ...(origin && { origin }),
+    digest: digestOfAll,
+  };
 }

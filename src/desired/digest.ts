@@ -7,8 +7,13 @@ import { isObject, type Fields } from './merge-rules.ts';
  * The order of keys doesn't count. Not for security: whoever wants a collision can have one, and gains nothing.
  */
 export function digest(deployment: Deployment): string {
+  return fingerprint({ ...deployment, spec: { ...deployment.spec, replicas: undefined } });
+}
+
+/** The same of any value. A field that is undefined counts as absent. */
+export function fingerprint(value: unknown): string {
   const hash = new Hash();
-  hash.add({ ...deployment, spec: { ...deployment.spec, replicas: undefined } });
+  hash.add(value);
   return hash.hex();
 }
 

@@ -1,6 +1,13 @@
 /** By which labels and owner a child is known. */
 import { apiVersion, kind, type ClariveDaemon } from '../api/clarive-daemon.ts';
-import { fieldManager, instanceLabel, managedByLabel, nameLabel, serviceLabel } from '../api/labels.ts';
+import {
+  dispatcherLabel,
+  fieldManager,
+  instanceLabel,
+  managedByLabel,
+  nameLabel,
+  serviceLabel,
+} from '../api/labels.ts';
 import type { OwnerReference } from '../api/kubernetes.ts';
 
 /** The selector of a Deployment is immutable, so these never change. */
@@ -10,11 +17,13 @@ export function selectorLabels(daemon: ClariveDaemon): Record<string, string> {
 
 /** Labels of the Deployment and of its pods. */
 export function childLabels(daemon: ClariveDaemon, service: string): Record<string, string> {
+  const { dispatcherRef } = daemon.spec;
   return {
     ...selectorLabels(daemon),
     'app.kubernetes.io/part-of': 'clarive',
     [managedByLabel]: fieldManager,
     [serviceLabel]: service,
+    ...(dispatcherRef && { [dispatcherLabel]: dispatcherRef.name }),
   };
 }
 

@@ -10,12 +10,17 @@ export function overlayTemplate(template: PodTemplate, overlay: PodTemplateOverl
   return mergeObjects(template as unknown as Fields, overlay as Fields) as unknown as PodTemplate;
 }
 
+/** Two overlays as one: laid over a template, it does what they do one after the other. */
+export function mergeOverlays(first: PodTemplateOverlay, second: PodTemplateOverlay): PodTemplateOverlay {
+  return mergeObjects(first as Fields, second as Fields);
+}
+
 /**
  * The child, as the API server sends it, with everything that is desired in it. Server-side apply does the same, but for a union in which
  * somebody has chosen another member: it adds ours beside that one, which the API server then refuses.
  */
-export function overlayChild(child: object, desired: Deployment): object {
-  return mergeObjects(child as Fields, desired as unknown as Fields);
+export function overlayChild(child: object, desired: Deployment): { spec: object } {
+  return mergeObjects(child as Fields, desired as unknown as Fields) as unknown as { spec: object };
 }
 
 /** Lists of environment variables follow the same rule: the later entry of a name wins. */

@@ -4,7 +4,13 @@ import type { ClariveDaemon } from '../api/clarive-daemon.ts';
 import type { PodTemplate, PodTemplateOverlay } from '../api/kubernetes.ts';
 import { daemonContainer } from '../api/labels.ts';
 import { initScript, type InitMode } from '../presets/init.ts';
-import { startUpSeconds, type Directory, type Drain, type Preset } from '../presets/presets.ts';
+import {
+  afterDrainSeconds,
+  startUpSeconds,
+  type Directory,
+  type Drain,
+  type Preset,
+} from '../presets/presets.ts';
 import { mergeByKey, overlayTemplate } from './overlay.ts';
 
 export interface PodSettings {
@@ -24,9 +30,6 @@ const pidDirectory = `${base}/pid`;
 export function directoryPath(name: Directory): string {
   return `${base}/${name}`;
 }
-
-/** Between the end of the drain time, when all that is left is asked to end, and the kill. */
-const lastWordSeconds = 30;
 
 /** What the operator generates, under the user's `spec.template`, under what the overlay may not change. */
 export function podTemplate(daemon: ClariveDaemon, settings: PodSettings): PodTemplate {
@@ -121,7 +124,7 @@ function withStartUpProbe(template: PodTemplate): PodTemplate {
 /** The template's own grace period, else the preset's, unless the drain takes longer. */
 function graceSecondsOf({ spec }: PodTemplate, drain: Drain | undefined): number {
   const { terminationGracePeriodSeconds = 0 } = spec;
-  return Math.max(terminationGracePeriodSeconds, drain ? drain.seconds + lastWordSeconds : 0);
+  return Math.max(terminationGracePeriodSeconds, drain ? drain.seconds + afterDrainSeconds : 0);
 }
 
 /** Labels by which pods are found, and a pid directory that no other pod ever sees: stale pid files match live processes. */

@@ -1,5 +1,5 @@
 /** Decides on one record: which processes it becomes, or why it becomes none. */
-import { presets } from '../presets/presets.ts';
+import { presetOf, presets } from '../presets/presets.ts';
 import { type Dispatchers, dispatchersOf, idRule, isValidId, type Origin } from './dispatchers.ts';
 import type { DaemonRecord } from './record.ts';
 
@@ -20,23 +20,19 @@ export interface Decision {
 }
 
 export const jobService = 'service.job.daemon';
-
-/** What is to be said of some services. */
-const remarks: Readonly<Record<string, string>> = {
-  'service.topic.inactivity_daemon': 'as far as known it does nothing and ends at once: stop it if so',
-};
+const dispatcherService = 'service.dispatcher';
 
 /**
- * Jobs are bound to the id of their job daemon, so each job daemon is kept. The other services of Clarive do the work of
- * the whole installation in turn, or must not run twice. Of unknown services nobody knows, so all is left as it was.
+ * Jobs are bound to the id of their job daemon, so each job daemon is kept. Of unknown services nobody knows whether an
+ * installation needs several, so all are left as they were.
  */
 export function takesCopies(service: string): boolean {
-  return service === jobService || !presets[service];
+  return !presetOf(service).singleton;
 }
 
 export function decide(record: DaemonRecord, dispatchers: Dispatchers, options: IdOptions): Decision {
   const { service } = record;
-  if (service === 'service.dispatcher')
+  if (service === dispatcherService)
     return { ids: [], notes: ['left out, because the operator takes its place'], problems: [] };
 
   const { id, renamedIds } = options;
@@ -45,10 +41,11 @@ export function decide(record: DaemonRecord, dispatchers: Dispatchers, options: 
     id: renamedIds.get(origin.id) ?? origin.id,
   }));
   const decision = takesCopies(service) ? copies(record, origins, dispatchers.dead) : single(origins);
-  const remark = presets[service]
-    ? remarks[service]
-    : (remarks[service] ?? 'the operator has no preset for it and runs it with defaults');
-  return { ...decision, notes: [...record.notes, ...decision.notes, ...(remark ? [remark] : [])] };
+  const remark = presets[service] ? presets[service].caution : 'a service that the operator does not know';
+  return {
+    ...decision,
+    notes: [...record.notes, ...decision.notes, ...(remark ? [inSentence(remark)] : [])],
+  };
 }
 
 function copies(record: DaemonRecord, origins: readonly Origin[], dead: readonly string[]): Decision {
@@ -61,6 +58,11 @@ function copies(record: DaemonRecord, origins: readonly Origin[], dead: readonly
     notes: mentionsDead ? [`none for ${ended}, which ended long before the export`] : [],
     problems: origins.filter(({ id }) => !isValidId(id)).map(badId),
   };
+}
+
+/** A sentence of its own as a part of another. */
+function inSentence(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
 }
 
 function badId({ id, field }: Origin): string {

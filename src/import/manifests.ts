@@ -1,5 +1,5 @@
 /** The manifests as a stream of YAML documents for `kubectl apply -f -`. */
-import { Document, type ToStringOptions } from 'yaml';
+import { Document, Scalar, type ToStringOptions, visit } from 'yaml';
 import { apiVersion, kind } from '../api/clarive-daemon.ts';
 import type { PlannedDaemon } from './plan.ts';
 
@@ -17,7 +17,7 @@ export interface ManifestOptions {
 
 const dispatcherKind = 'ClariveDispatcher';
 
-/** kubectl reads YAML 1.1, in which unquoted words such as `on` and `1e5` are no texts. */
+/** kubectl reads YAML 1.1, in which unquoted words such as `on` are no texts. */
 const yamlVersion = '1.1';
 const layout: ToStringOptions = { lineWidth: 0, singleQuote: true };
 
@@ -72,6 +72,13 @@ function sorted(value: unknown): unknown {
   return Object.fromEntries(entries.map(([key, child]) => [key, sorted(child)]));
 }
 
+/** Readers of YAML differ in what they take for a number, so a text that does not begin with a letter is quoted. */
 function yamlText(object: object): string {
-  return new Document(object, { version: yamlVersion, aliasDuplicateObjects: false }).toString(layout);
+  const document = new Document(object, { version: yamlVersion, aliasDuplicateObjects: false });
+  visit(document, {
+    Scalar(_key, node) {
+      if (typeof node.value === 'string' && !/^[a-z]/i.test(node.value)) node.type = Scalar.QUOTE_SINGLE;
+    },
+  });
+  return document.toString(layout);
 }

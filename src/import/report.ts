@@ -105,11 +105,11 @@ function configStep({ dispatcher }: ManifestOptions): string {
 }
 
 function volumeStep({ daemons }: Plan, { dispatcher }: ManifestOptions): string[] {
-  const directories = new Set(daemons.flatMap(({ service }) => presetOf(service).directories));
+  const directories = new Set(daemons.flatMap(({ service }) => presetOf(service).durable));
   if (directories.size === 0) return [];
   const owner = dispatcher === undefined ? 'each ClariveDaemon' : `ClariveDispatcher "${dispatcher}"`;
   return [
-    `Put volumes named ${[...directories].toSorted().join(', ')} into spec.template.spec.volumes of ${owner}: what lies in a directory without volume ends with the pod.`,
+    `Put volumes named ${[...directories].toSorted().join(', ')} into spec.template.spec.volumes of ${owner}: in a directory without volume data is lost with the pod.`,
   ];
 }
 

@@ -1,9 +1,9 @@
 /**
- * Tells what became of a daemon as Kubernetes Events, for `kubectl describe` and `kubectl get events`. Events are a courtesy: they are
+ * Tells what became of a daemon or a dispatcher as Kubernetes Events, for `kubectl describe` and `kubectl get events`. Events are a courtesy: they are
  * sent one after the other beside the real work, summed up if they repeat, and dropped if there are too many.
  */
 import type { ClariveDaemon } from '../api/clarive-daemon.ts';
-import { apiVersion, kind } from '../api/clarive-daemon.ts';
+import type { ClariveDispatcher } from '../api/clarive-dispatcher.ts';
 import { fieldManager } from '../api/labels.ts';
 import type { DaemonEvent } from '../reconcile/cluster.ts';
 import { isNotFound } from './api-error.ts';
@@ -24,7 +24,7 @@ export interface EventRecorderOptions {
 const sumUpMs = 10 * 60_000;
 const mostRemembered = 4096;
 const mostQueued = 1000;
-/** Per daemon: this many Events at once, and one more each five minutes. */
+/** Per object: this many Events at once, and one more each five minutes. */
 const burst = 25;
 const refillMs = 5 * 60_000;
 const longestMessage = 1024;
@@ -41,6 +41,7 @@ interface Budget {
 }
 
 type Job = () => Promise<void>;
+type Regarded = ClariveDaemon | ClariveDispatcher;
 
 export class EventRecorder {
   readonly #options: EventRecorderOptions;
@@ -59,10 +60,10 @@ export class EventRecorder {
   }
 
   /** Queues the Event and returns at once; what cannot be sent is dropped. */
-  record(daemon: ClariveDaemon, event: DaemonEvent): void {
+  record(object: Regarded, event: DaemonEvent): void {
     const nowMs = this.#options.now();
-    if (this.#queue.length >= mostQueued || !this.#spend(daemon.metadata.uid ?? '', nowMs)) return;
-    this.#queue.push(() => this.#send(daemon, event, nowMs));
+    if (this.#queue.length >= mostQueued || !this.#spend(object.metadata.uid ?? '', nowMs)) return;
+    this.#queue.push(() => this.#send(object, event, nowMs));
     if (!this.#sending) void this.#drain();
   }
 
@@ -75,11 +76,11 @@ export class EventRecorder {
     this.#sending = false;
   }
 
-  async #send(daemon: ClariveDaemon, event: DaemonEvent, nowMs: number): Promise<void> {
-    const id = [daemon.metadata.uid, event.type, event.reason, event.message].join('\n');
+  async #send(object: Regarded, event: DaemonEvent, nowMs: number): Promise<void> {
+    const id = [object.metadata.uid, event.type, event.reason, event.message].join('\n');
     const last = this.#sent.get(id);
     const isSummedUp = last && nowMs - last.atMs < sumUpMs && (await this.#countUp(last, nowMs));
-    remember(this.#sent, id, isSummedUp ? last : await this.#create(daemon, event, id, nowMs));
+    remember(this.#sent, id, isSummedUp ? last : await this.#create(object, event, id, nowMs));
   }
 
   /** Returns false if the Event is gone: somebody deleted it. */
@@ -97,11 +98,11 @@ export class EventRecorder {
     return true;
   }
 
-  async #create(daemon: ClariveDaemon, event: DaemonEvent, id: string, nowMs: number): Promise<Sent> {
-    const { namespace = '', name } = daemon.metadata;
+  async #create(object: Regarded, event: DaemonEvent, id: string, nowMs: number): Promise<Sent> {
+    const { namespace = '', name } = object.metadata;
     const path = `/api/v1/namespaces/${namespace}/events`;
     const eventName = `${name}.${nowMs.toString(16)}${hash(id)}`;
-    await this.#request({ method: 'POST', path, body: this.#body(daemon, event, eventName, nowMs) });
+    await this.#request({ method: 'POST', path, body: this.#body(object, event, eventName, nowMs) });
     return { path: `${path}/${eventName}`, count: 1, atMs: nowMs };
   }
 
@@ -110,7 +111,7 @@ export class EventRecorder {
     await transport.request({ ...request, ...(signal && { signal }) });
   }
 
-  #body({ metadata }: ClariveDaemon, event: DaemonEvent, name: string, nowMs: number): object {
+  #body({ apiVersion, kind, metadata }: Regarded, event: DaemonEvent, name: string, nowMs: number): object {
     const { namespace, resourceVersion, uid } = metadata;
     const time = toTime(nowMs);
     return {

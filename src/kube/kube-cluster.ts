@@ -1,11 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
+import { apiVersion, plural, type ClariveDaemon, type ClariveDaemonStatus } from '../api/clarive-daemon.ts';
 import {
-  plural,
-  group,
-  version,
-  type ClariveDaemon,
-  type ClariveDaemonStatus,
-} from '../api/clarive-daemon.ts';
+  plural as dispatcherPlural,
+  type ClariveDispatcher,
+  type ClariveDispatcherStatus,
+} from '../api/clarive-dispatcher.ts';
 import { fieldManager, managedByLabel } from '../api/labels.ts';
 import type { Deployment } from '../api/kubernetes.ts';
 import { keyOf, splitKey, type ObjectKey } from '../api/object-key.ts';
@@ -25,17 +24,24 @@ export interface StoredDaemon extends Stored {
   daemon: ClariveDaemon;
 }
 
+export interface StoredDispatcher extends Stored {
+  dispatcher: ClariveDispatcher;
+}
+
 export interface KubeClusterOptions {
   transport: Pick<Transport, 'request'>;
+  dispatchers: Store<StoredDispatcher>;
+  /** Indexed by the key of their dispatcher. */
   daemons: Store<StoredDaemon>;
   children: Store<ObservedDeployment>;
   pods: Store<ObservedPod>;
+  observeDispatcher: (object: RawObject) => StoredDispatcher;
   /** Indexed by the uid of the pod. */
   mountFailures: Store<MountFailure>;
   observeDaemon: (object: RawObject) => StoredDaemon;
   observeChild: (object: RawObject) => ObservedDeployment;
   /** Puts everything that is desired into a child as the server sends it. */
-  overlayChild: (child: RawObject, desired: Deployment) => object;
+  overlayChild: (child: RawObject, desired: Deployment) => { spec: object };
   events: EventRecorder;
   /** Ends the writes under way and refuses new ones: from then on another operator may lead. */
   signal: AbortSignal;
@@ -64,6 +70,14 @@ export class KubeCluster implements Cluster {
 
   daemon(key: ObjectKey): ClariveDaemon | undefined {
     return this.#options.daemons.get(key)?.daemon;
+  }
+
+  dispatcher(key: ObjectKey): ClariveDispatcher | undefined {
+    return this.#options.dispatchers.get(key)?.dispatcher;
+  }
+
+  attached(dispatcher: ObjectKey): ClariveDaemon[] {
+    return this.#options.daemons.indexed(dispatcher).map(({ daemon }) => daemon);
   }
 
   child(key: ObjectKey): ObservedDeployment | undefined {
@@ -115,20 +129,19 @@ export class KubeCluster implements Cluster {
   }
 
   async writeStatus(daemon: ClariveDaemon, status: ClariveDaemonStatus): Promise<void> {
-    const { namespace = '', name, uid } = daemon.metadata;
     const key = keyOf(daemon);
-    const path = `/apis/${group}/${version}/namespaces/${namespace}/${plural}/${name}/status`;
-    const body = { metadata: { uid }, status: mergePatch(daemon.status ?? {}, status) };
-    const query = { fieldManager };
     this.#awaited.set(key, { ...daemon, status });
     try {
-      const answer = await this.#request({ method: 'PATCH', path, body, query, contentType: mergePatchType });
-      this.#options.daemons.upsert(this.#options.observeDaemon(answer));
-    } catch (error) {
-      if (!isNotFound(error)) throw error; // a daemon deleted meanwhile needs no status
+      const answer = await this.#patchStatus(plural, daemon, status);
+      if (answer) this.#options.daemons.upsert(this.#options.observeDaemon(answer));
     } finally {
       this.#awaited.delete(key);
     }
+  }
+
+  async writeDispatcherStatus(dispatcher: ClariveDispatcher, status: ClariveDispatcherStatus): Promise<void> {
+    const answer = await this.#patchStatus(dispatcherPlural, dispatcher, status);
+    if (answer) this.#options.dispatchers.upsert(this.#options.observeDispatcher(answer));
   }
 
   /** Whether the daemon shows no more than the status write under way for it: nothing that a visit would have to look at. */
@@ -146,8 +159,26 @@ export class KubeCluster implements Cluster {
     );
   }
 
-  recordEvent(daemon: ClariveDaemon, event: DaemonEvent): void {
-    this.#options.events.record(daemon, event);
+  recordEvent(object: ClariveDaemon | ClariveDispatcher, event: DaemonEvent): void {
+    this.#options.events.record(object, event);
+  }
+
+  /** Undefined: the object was deleted meanwhile, and needs no status. */
+  async #patchStatus(
+    pluralName: string,
+    { metadata, status: before = {} }: ClariveDaemon | ClariveDispatcher,
+    status: object,
+  ): Promise<RawObject | undefined> {
+    const { namespace = '', name, uid } = metadata;
+    const path = `/apis/${apiVersion}/namespaces/${namespace}/${pluralName}/${name}/status`;
+    const body = { metadata: { uid }, status: mergePatch(before, status) };
+    const query = { fieldManager };
+    try {
+      return await this.#request({ method: 'PATCH', path, body, query, contentType: mergePatchType });
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
   }
 
   #apply(child: ObservedDeployment, deployment: Deployment): Promise<RawObject> {
@@ -168,8 +199,11 @@ export class KubeCluster implements Cluster {
    */
   async #replaceUnions(child: ObservedDeployment, current: RawObject, desired: Deployment): Promise<void> {
     const { annotations: _, ...metadata } = desired.metadata;
-    const body = this.#options.overlayChild(current, { ...desired, metadata });
-    await this.#writeChild({ method: 'PUT', path: childPath(child), body, query: strict });
+    const { spec } = this.#options.overlayChild(current, { ...desired, metadata });
+    const { uid, resourceVersion } = current.metadata;
+    const body = { metadata: { uid, resourceVersion }, spec: mergePatch(current['spec'] as object, spec) };
+    const path = childPath(child);
+    await this.#writeChild({ method: 'PATCH', path, body, query: strict, contentType: mergePatchType });
     await this.#ownByApply(child);
   }
 

@@ -37,17 +37,20 @@ export interface Preset {
  */
 export const startUpSeconds = 600;
 
+/** Between the end of the drain time, when all that is left is asked to end, and the kill. */
+export const afterDrainSeconds = 30;
+
 const allDirectories: readonly Directory[] = ['jobs', 'logs', 'repo', 'tmp'];
 
 /** By registry key, the standard daemons first. */
 export const presets: Readonly<Record<string, Preset>> = {
   'service.daemon.email': {
-    description: 'Sends notifications by mail',
+    description: 'Sends notifications by mail, with attachments from its directories',
     standard: true,
     graceSeconds: 75, // the SMTP time-out is 60 s
     singleton: true,
     exclusive: 'none',
-    directories: ['jobs', 'tmp'], // attachments, which it only reads
+    directories: ['jobs', 'tmp'], // which it only reads
     durable: [],
   },
   'service.event.daemon': {

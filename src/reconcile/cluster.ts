@@ -1,4 +1,5 @@
 import type { ClariveDaemon, ClariveDaemonStatus } from '../api/clarive-daemon.ts';
+import type { ClariveDispatcher, ClariveDispatcherStatus } from '../api/clarive-dispatcher.ts';
 import type { ObjectKey } from '../api/object-key.ts';
 import type { Rendered } from '../desired/deployment.ts';
 import type { MountFailure } from '../status/mounts.ts';
@@ -17,6 +18,9 @@ export interface DaemonEvent {
  */
 export interface Cluster {
   daemon(key: ObjectKey): ClariveDaemon | undefined;
+  dispatcher(key: ObjectKey): ClariveDispatcher | undefined;
+  /** The daemons that name the dispatcher of this key, in no particular order. */
+  attached(dispatcher: ObjectKey): ClariveDaemon[];
   /** The Deployment of the daemon's name that carries our labels, whoever owns it. */
   child(key: ObjectKey): ObservedDeployment | undefined;
   pods(key: ObjectKey): ObservedPod[];
@@ -27,6 +31,7 @@ export interface Cluster {
   applyChild(child: ObservedDeployment, desired: Rendered): Promise<void>;
   scaleChild(child: ObservedDeployment, replicas: number): Promise<void>;
   writeStatus(daemon: ClariveDaemon, status: ClariveDaemonStatus): Promise<void>;
-  /** Tells an Event about the daemon. Returns at once; an Event may get lost. */
-  recordEvent(daemon: ClariveDaemon, event: DaemonEvent): void;
+  writeDispatcherStatus(dispatcher: ClariveDispatcher, status: ClariveDispatcherStatus): Promise<void>;
+  /** Tells an Event about the object. Returns at once; an Event may get lost. */
+  recordEvent(object: ClariveDaemon | ClariveDispatcher, event: DaemonEvent): void;
 }

@@ -1,6 +1,6 @@
 /** Decides what the child needs, from facts alone. */
 import { kind, type ClariveDaemon } from '../api/clarive-daemon.ts';
-import { wantedReplicas, type Desired, type Rendered } from '../desired/deployment.ts';
+import type { Desired, Rendered } from '../desired/deployment.ts';
 import type { ObservedDeployment } from '../status/observed.ts';
 
 export type NextWrite =
@@ -10,25 +10,27 @@ export type NextWrite =
   | { do: 'scale'; child: ObservedDeployment; replicas: number }
   /** The child differs, and is left so because `spec.paused` asks for it. */
   | { do: 'leave'; message: string }
+  /** The child differs, and is left so until its turn comes: see `inTurn`. */
+  | { do: 'queue'; message: string; recheckAfterMs: number }
   /** The child is on its way out: its end is waited for. */
   | { do: 'wait'; message: string }
   /** The Deployment of this name belongs to somebody else. */
   | { do: 'yield'; message: string };
 
 /**
- * Start and stop are decided here: the switch is `spec.replicas`, and a child that differs in nothing else is scaled to
- * it. A stop comes before everything else, so that a daemon can be stopped although the rest of its spec can't be rendered
+ * Start and stop are decided here: a child that differs in nothing else is scaled to the wanted `replicas`. A stop comes before everything else, so that a daemon can be stopped although the rest of its spec can't be rendered
  * or is refused. The child of a daemon that is being deleted is the garbage collector's.
  */
 export function nextWrite(
   daemon: ClariveDaemon,
+  replicas: number,
   desired: Desired,
   child: ObservedDeployment | undefined,
 ): NextWrite {
   if (daemon.metadata.deletionTimestamp !== undefined) return { do: 'nothing' };
   if (!child)
     return 'invalid' in desired ? { do: 'nothing' } : unlessPaused(daemon, { do: 'create', desired });
-  return whileNotOurs(daemon, child) ?? bringInLine(daemon, desired, child);
+  return whileNotOurs(daemon, child) ?? bringInLine(daemon, replicas, desired, child);
 }
 
 /** What to do about a child that is not ours to write to, if it is one. An orphan of ours has lost its owner, as after a restore. */
@@ -43,8 +45,12 @@ function whileNotOurs(daemon: ClariveDaemon, child: ObservedDeployment): NextWri
   return undefined;
 }
 
-function bringInLine(daemon: ClariveDaemon, desired: Desired, child: ObservedDeployment): NextWrite {
-  const replicas = wantedReplicas(daemon);
+function bringInLine(
+  daemon: ClariveDaemon,
+  replicas: number,
+  desired: Desired,
+  child: ObservedDeployment,
+): NextWrite {
   const scale = { do: 'scale', child, replicas } as const;
   if (replicas === 0 && child.replicas > 0) return unlessPaused(daemon, scale);
   if ('invalid' in desired) return { do: 'nothing' };

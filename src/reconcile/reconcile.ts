@@ -2,17 +2,19 @@
  * The story of the operator: one visit to one daemon. It looks at what is, not at what has happened, so a visit may be
  * lost, repeated or late: the last one makes it right.
  */
-import { isDeepStrictEqual } from 'node:util';
-import type { ClariveDaemon, ClariveDaemonStatus } from '../api/clarive-daemon.ts';
-import { keyOf, type ObjectKey } from '../api/object-key.ts';
+import type { ClariveDaemon } from '../api/clarive-daemon.ts';
+import type { ObjectKey } from '../api/object-key.ts';
 import { wantedReplicas } from '../desired/deployment.ts';
+import { inTermsOfSpec } from '../desired/field-of-spec.ts';
+import { dispatcherOf } from '../desired/settings.ts';
 import { daemonStatus, type WriteOutcome } from '../status/daemon-status.ts';
-import { eventOf } from '../status/event.ts';
 import type { Cluster } from './cluster.ts';
 import { RefusedError } from './errors.ts';
 import { nextWrite, type NextWrite } from './next-write.ts';
 import type { Renderings } from './renderings.ts';
+import { report } from './report.ts';
 import type { StatusSchedule } from './status-schedule.ts';
+import { inTurn } from './turn.ts';
 import { warningsOf } from './warnings.ts';
 
 export interface Dependencies {
@@ -37,34 +39,55 @@ export async function reconcile(key: ObjectKey, dependencies: Dependencies): Pro
     return {}; // the garbage collector removes the child
   }
 
-  const desired = renderings.of(daemon, cluster.child(key)?.restartedAt);
-  const write = nextWrite(daemon, desired, cluster.child(key));
+  const dispatcher = dispatcherOf(daemon, (name) => cluster.dispatcher(name));
+  const wanted = wantedReplicas(daemon, dispatcher);
+  const desired = renderings.of(daemon, dispatcher, cluster.child(key)?.restartedAt);
+  const write = inTurn(
+    nextWrite(daemon, wanted, desired, cluster.child(key)),
+    daemon,
+    dispatcher,
+    dependencies,
+  );
   for (const warning of warningsOf(daemon, write)) cluster.recordEvent(daemon, warning);
-  const outcome = await carryOut(write, cluster);
+  const outcome = await carryOut(write, daemon, cluster);
   if (outcome.is === 'written') return { requeueAfterMs: 0 };
 
   const { status, recheckAfterMs } = daemonStatus({
     daemon,
+    dispatcher,
     desired,
-    wanted: wantedReplicas(daemon),
+    wanted,
     outcome,
     child: cluster.child(key),
     pods: cluster.pods(key),
     mountFailures: cluster.mountFailures(key),
     nowMs: now(),
   });
-  const heldBackMs = await report(daemon, status, dependencies);
+  const heldBackMs = await report(daemon, status, {
+    statusSchedule,
+    write: (next) => cluster.writeStatus(daemon, next),
+    record: (event) => cluster.recordEvent(daemon, event),
+  });
   if (outcome.is === 'failed') throw outcome.error; // the status tells of it; when to try again is the queue's to decide
-  return soonest(heldBackMs, recheckAfterMs, outcome.is === 'refused' ? refusedRetryMs : undefined);
+  return soonest(heldBackMs, recheckAfterMs, retryAfterMs(outcome));
 }
 
 /** A refusal may end without any news of it here: a quota is raised, a policy is corrected. */
 const refusedRetryMs = 30_000;
 
+function retryAfterMs(outcome: WriteOutcome): number | undefined {
+  if (outcome.is === 'refused') return refusedRetryMs;
+  return outcome.is === 'queued' ? outcome.recheckAfterMs : undefined;
+}
+
 /** Before a status is due, the child as it was written shows what comes of it. */
 type Written = { is: 'written' };
 
-async function carryOut(write: NextWrite, cluster: Cluster): Promise<WriteOutcome | Written> {
+async function carryOut(
+  write: NextWrite,
+  daemon: ClariveDaemon,
+  cluster: Cluster,
+): Promise<WriteOutcome | Written> {
   try {
     switch (write.do) {
       case 'create':
@@ -80,33 +103,19 @@ async function carryOut(write: NextWrite, cluster: Cluster): Promise<WriteOutcom
         return { is: 'settled' };
       case 'leave':
         return { is: 'paused', message: write.message };
+      case 'queue':
+        return { is: 'queued', message: write.message, recheckAfterMs: write.recheckAfterMs };
       case 'wait':
         return { is: 'waiting', message: write.message };
       case 'yield':
         return { is: 'refused', reason: 'Conflict', message: write.message };
     }
   } catch (error) {
-    if (error instanceof RefusedError) return { is: 'refused', reason: error.reason, message: error.message };
-    return { is: 'failed', error: error as Error };
+    if (!(error instanceof RefusedError)) return { is: 'failed', error: error as Error };
+    const { reason, message: said } = error;
+    const message = 'desired' in write ? inTermsOfSpec(said, daemon, write.desired.deployment) : said;
+    return { is: 'refused', reason, message };
   }
-}
-
-/** Writes a status that differs from the stored one, now or, if it may be held back, after the time that it returns. */
-async function report(
-  daemon: ClariveDaemon,
-  status: ClariveDaemonStatus,
-  { cluster, statusSchedule }: Dependencies,
-): Promise<number | undefined> {
-  const key = keyOf(daemon);
-  if (!isDeepStrictEqual(status, daemon.status)) {
-    const waitMs = statusSchedule.waitMs(key, status);
-    if (waitMs > 0) return waitMs;
-    await cluster.writeStatus(daemon, status);
-    const event = eventOf(daemon.status, status);
-    if (event) cluster.recordEvent(daemon, event);
-  }
-  statusSchedule.stored(key, status);
-  return undefined;
 }
 
 function soonest(...delaysMs: (number | undefined)[]): Visit {

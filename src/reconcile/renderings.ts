@@ -5,10 +5,12 @@ import { keyOf, type ObjectKey } from '../api/object-key.ts';
 import {
   desiredDeployment,
   wantedReplicas,
-  type DaemonDefaults,
   type Desired,
+  type Rendered,
+  type Unrenderable,
 } from '../desired/deployment.ts';
 import { keepRestart } from '../desired/restart.ts';
+import type { DaemonDefaults, Dispatching } from '../desired/settings.ts';
 
 /** Enough for the daemons that are being worked on. */
 const mostDeployments = 512;
@@ -17,8 +19,9 @@ interface Known {
   uid: string | undefined;
   generation: number | undefined;
   spec: ClariveDaemonSpec;
+  dispatcher: Dispatching;
   /** All of `Desired` that is small. */
-  summary: { invalid: string } | { image: string; digest: string };
+  summary: Unrenderable | Omit<Rendered, 'deployment'>;
 }
 
 /**
@@ -39,16 +42,16 @@ export class Renderings {
    * As `desiredDeployment`. `childRestartedAt` is the child's own annotation, as `kubectl rollout restart` may have set it:
    * the later of it and the daemon's is kept.
    */
-  of(daemon: ClariveDaemon, childRestartedAt?: string): Desired {
-    const { summary } = this.#know(daemon);
+  of(daemon: ClariveDaemon, dispatcher: Dispatching, childRestartedAt?: string): Desired {
+    const { summary } = this.#know(daemon, dispatcher);
     if ('invalid' in summary) return summary;
-    const deploymentOf = () => this.#deployment(daemon, summary.digest);
+    const deploymentOf = () => this.#deployment(daemon, dispatcher, summary.digest);
     return {
       ...summary,
       get deployment() {
         const { spec, ...rest } = deploymentOf();
         const template = keepRestart(spec.template, childRestartedAt);
-        return { ...rest, spec: { ...spec, replicas: wantedReplicas(daemon), template } };
+        return { ...rest, spec: { ...spec, replicas: wantedReplicas(daemon, dispatcher), template } };
       },
     };
   }
@@ -58,32 +61,35 @@ export class Renderings {
     this.#known.delete(key);
   }
 
-  #know(daemon: ClariveDaemon): Known {
+  #know(daemon: ClariveDaemon, dispatcher: Dispatching): Known {
     const { spec, metadata } = daemon;
     const { uid, generation } = metadata;
     const key = keyOf(daemon);
     const known = this.#known.get(key);
     const before = known?.uid === uid ? known : undefined;
-    if (before && before.generation === generation) return before;
-    const summary = before && isSameButReplicas(before.spec, spec) ? before.summary : this.#render(daemon);
-    const after = { uid, generation, spec, summary };
+    if (before && before.generation === generation && isSameGeneration(before.dispatcher, dispatcher))
+      return before;
+    const isSame =
+      before && isSameButReplicas(before.spec, spec) && isSameInAll(before.dispatcher, dispatcher);
+    const summary = isSame ? before.summary : this.#render(daemon, dispatcher);
+    const after = { uid, generation, spec, dispatcher, summary };
     this.#known.set(key, after);
     return after;
   }
 
-  #render(daemon: ClariveDaemon): Known['summary'] {
-    const desired = desiredDeployment(daemon, this.#defaults);
+  #render(daemon: ClariveDaemon, dispatcher: Dispatching): Known['summary'] {
+    const desired = desiredDeployment(daemon, this.#defaults, { dispatcher });
     if ('invalid' in desired) return desired;
-    const { deployment, image, digest } = desired;
-    this.#remember(nameOf(daemon, digest), deployment);
-    return { image, digest };
+    const { deployment, ...summary } = desired;
+    this.#remember(nameOf(daemon, summary.digest), deployment);
+    return summary;
   }
 
-  #deployment(daemon: ClariveDaemon, digest: string): Deployment {
+  #deployment(daemon: ClariveDaemon, dispatcher: Dispatching, digest: string): Deployment {
     const name = nameOf(daemon, digest);
     const known = this.#deployments.get(name);
     if (known) return known;
-    const desired = desiredDeployment(daemon, this.#defaults);
+    const desired = desiredDeployment(daemon, this.#defaults, { dispatcher });
     if ('invalid' in desired) throw new Error(desired.invalid);
     return this.#remember(name, desired.deployment);
   }
@@ -103,6 +109,18 @@ function nameOf(daemon: ClariveDaemon, digest: string): string {
   return `${daemon.metadata.uid} ${digest}`;
 }
 
-function isSameButReplicas(a: ClariveDaemonSpec, b: ClariveDaemonSpec): boolean {
+function isSameGeneration(before: Dispatching, now: Dispatching): boolean {
+  if (typeof before !== 'object' || typeof now !== 'object') return before === now;
+  const { uid, generation } = now.metadata;
+  return before.metadata.uid === uid && before.metadata.generation === generation;
+}
+
+/** Another dispatcher of the same name and settings is as good as the first. */
+function isSameInAll(before: Dispatching, now: Dispatching): boolean {
+  if (typeof before !== 'object' || typeof now !== 'object') return before === now;
+  return isSameButReplicas(before.spec, now.spec);
+}
+
+function isSameButReplicas(a: { replicas?: number }, b: { replicas?: number }): boolean {
   return isDeepStrictEqual({ ...a, replicas: 0 }, { ...b, replicas: 0 });
 }

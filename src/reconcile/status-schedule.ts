@@ -1,5 +1,5 @@
-import type { ClariveDaemonStatus } from '../api/clarive-daemon.ts';
 import type { ObjectKey } from '../api/object-key.ts';
+import type { Conditioned } from '../status/event.ts';
 
 /** For how long a status in between may be held back. */
 const longestMs = 250;
@@ -29,7 +29,7 @@ export class StatusSchedule {
   }
 
   /** How many milliseconds the write of this status, which differs from the stored one, may still wait. */
-  waitMs(key: ObjectKey, status: ClariveDaemonStatus): number {
+  waitMs(key: ObjectKey, status: Conditioned): number {
     const nowMs = this.#monotonic();
     const tells = contentOf(status);
     const before = this.#waits.get(key);
@@ -41,7 +41,7 @@ export class StatusSchedule {
   }
 
   /** To be told of each status that is stored now. */
-  stored(key: ObjectKey, status: ClariveDaemonStatus): void {
+  stored(key: ObjectKey, status: Conditioned): void {
     if (!isInBetween(status)) return this.forget(key);
     const wait = this.#waits.get(key);
     if (!wait || wait.writtenAtMs !== undefined) return;
@@ -49,7 +49,7 @@ export class StatusSchedule {
     wait.writtenAtMs = this.#monotonic();
   }
 
-  /** To be told of a daemon that is gone. */
+  /** To be told of an object that is gone. */
   forget(key: ObjectKey): void {
     this.#waits.delete(key);
   }
@@ -61,10 +61,10 @@ function isNextStep({ sinceMs, tells, writtenAtMs }: Wait, next: string, nowMs: 
 }
 
 /** Without times, which move on while it is held back. */
-function contentOf({ conditions = [], ...rest }: ClariveDaemonStatus): string {
+function contentOf({ conditions = [], ...rest }: Conditioned): string {
   return JSON.stringify([rest, conditions.map((condition) => ({ ...condition, lastTransitionTime: '' }))]);
 }
 
-function isInBetween({ conditions }: ClariveDaemonStatus): boolean {
+function isInBetween({ conditions }: Conditioned): boolean {
   return conditions?.some(({ type, status }) => type === 'Reconciling' && status === 'True') ?? false;
 }

@@ -38,7 +38,7 @@ function aboutDirectories({ durable }: Preset, template: PodTemplate): DaemonEve
   const names = lost.map((name) => `"${name}"`).join(', ');
   const message =
     `No lasting volume is given for ${names}: the daemon gets an empty directory of its own there, and what it leaves there ` +
-    'is lost with the pod. Add volumes of these names to spec.template';
+    'is lost with the pod. Add volumes of these names to spec.template, here or of its dispatcher';
   return [warning('EphemeralDirectory', message)];
 }
 

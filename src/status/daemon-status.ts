@@ -9,17 +9,20 @@ import {
 } from '../api/conditions.ts';
 import { instanceLabel, nameLabel, nameLabelValue } from '../api/labels.ts';
 import type { Desired } from '../desired/deployment.ts';
+import type { Dispatching } from '../desired/settings.ts';
 import { canonicalService, startUpSeconds } from '../presets/presets.ts';
 import { countCrashes, recycleMs, stableRunMs } from './crashes.ts';
 import { judge, type Judgement, type WriteOutcome } from './judge.ts';
 import { mountProblem, type MountFailure } from './mounts.ts';
 import type { ObservedContainer, ObservedDeployment, ObservedPod } from './observed.ts';
-import { clean } from './words.ts';
+import { rejectionOf } from './rejections.ts';
+import { clean, toTime } from './words.ts';
 
 export type { WriteOutcome };
 
 export interface Observation {
   daemon: ClariveDaemon;
+  dispatcher: Dispatching;
   desired: Desired;
   wanted: number;
   outcome: WriteOutcome;
@@ -44,24 +47,19 @@ const progressDeadlineMs = startUpSeconds * 1000;
 const takesLongMs = 30_000;
 
 export function daemonStatus(observation: Observation): StatusReport {
-  const { daemon, desired, wanted, outcome, pods, nowMs } = observation;
+  const { daemon, dispatcher, desired, wanted, outcome, nowMs } = observation;
   const before = daemon.status;
-  const own = observation.child?.controller?.uid === daemon.metadata.uid ? observation.child : undefined;
-  const live = pods.filter((pod) => !pod.finished);
-  const pod = speakingPod(live);
-  const crashes = pod ? countCrashes(before?.pod, pod, nowMs) : 0;
+  const { live, pod, crashes, ...seen } = look(observation, wanted);
   const judgement = judge({
-    deletion: deletionOf(daemon),
-    invalid: 'invalid' in desired ? desired.invalid : undefined,
-    child: own,
+    ...seen,
     pod,
     mountProblem: mountProblem(pod, observation.mountFailures, nowMs),
-    lastFailure: speakingPod(pods.filter(({ finished }) => finished))?.failure,
-    wanted,
     crashes,
-    wasRunning: before?.conditions?.find(({ type }) => type === 'Ready')?.reason === 'Running',
+    deletion: deletionOf(daemon),
+    invalid: 'invalid' in desired ? desired : undefined,
+    wanted,
+    stoppedBy: stoppedBy(daemon, dispatcher),
     outcome,
-    nowMs,
   });
   const progress = judgeProgress(judgement, daemon, nowMs);
   const message = messageOf(judgement, progress);
@@ -81,6 +79,7 @@ export function daemonStatus(observation: Observation): StatusReport {
   };
   const image = 'invalid' in desired ? before?.image : desired.image;
   if (image !== undefined) status.image = image;
+  if (typeof dispatcher === 'object') status.dispatcherGeneration = generationOf(dispatcher);
   const summary = summarize(before, pod, crashes, conditions);
   if (summary) status.pod = summary;
   return { status, ...recheck(judgement, progress, pod, nowMs) };
@@ -88,6 +87,61 @@ export function daemonStatus(observation: Observation): StatusReport {
   function condition(type: ConditionType, value: ConditionStatus): Condition {
     return settle(daemon, { type, status: value, reason: judgement.reason, message }, nowMs);
   }
+}
+
+export interface Health {
+  reason: Reason;
+  /** A container `daemon` runs and is ready. */
+  active: boolean;
+  /** In a row, in the present pod. */
+  crashes: number;
+  /** When the daemon's container was started, if it runs. */
+  startedAt: string | undefined;
+}
+
+/** How the child of a daemon that shall run is doing, whatever its spec may ask for by now. */
+export function healthOf(observation: Pick<Observation, 'daemon' | 'child' | 'pods' | 'nowMs'>): Health {
+  const { live, ...seen } = look(observation, 1);
+  const { reason } = judge({
+    ...seen,
+    mountProblem: undefined,
+    deletion: undefined,
+    invalid: undefined,
+    wanted: 1,
+    stoppedBy: undefined,
+    outcome: { is: 'settled' },
+  });
+  const startedAt = seen.pod?.container?.startedAt;
+  return { reason, active: activity(live) === 'True', crashes: seen.crashes, startedAt };
+}
+
+/** What is seen of a daemon. */
+function look(
+  { daemon, child, pods, nowMs }: Pick<Observation, 'daemon' | 'child' | 'pods' | 'nowMs'>,
+  wanted: number,
+) {
+  const before = daemon.status;
+  const rejection = wanted > 0 ? rejectionOf(pods) : undefined;
+  // A pod that will be rejected, too, comes and goes too fast to be told of.
+  const live = rejection === undefined ? pods.filter((pod) => !pod.finished) : [];
+  const pod = speakingPod(live);
+  return {
+    child: child?.controller?.uid === daemon.metadata.uid ? child : undefined,
+    live,
+    pod,
+    rejection,
+    lastFailure: speakingPod(pods.filter(({ finished }) => finished))?.failure,
+    crashes: pod ? countCrashes(before?.pod, pod, nowMs) : 0,
+    wasRunning: before?.conditions?.find(({ type }) => type === 'Ready')?.reason === 'Running',
+    nowMs,
+  };
+}
+
+/** The dispatcher whose switch it is that stops the daemon, because the daemon's own does not. */
+function stoppedBy({ spec }: ClariveDaemon, dispatcher: Dispatching): string | undefined {
+  if (spec.replicas === 0 || typeof dispatcher !== 'object' || dispatcher.spec.replicas !== 0)
+    return undefined;
+  return dispatcher.metadata.name;
 }
 
 /** What is said of a daemon that is being deleted, with what keeps it; undefined for any other. */
@@ -101,18 +155,22 @@ function messageOf({ message, detail }: Judgement, { takesLong }: Progress): str
   return takesLong && detail ? clean(`${message}: ${detail}`) : message;
 }
 
-function generationOf({ metadata }: ClariveDaemon): number {
+function generationOf({ metadata }: Pick<ClariveDaemon, 'metadata'>): number {
   return metadata.generation ?? 0;
 }
 
 /** The pod that speaks for the daemon: a successor rather than the one that is ending, then the youngest. */
 function speakingPod(pods: readonly ObservedPod[]): ObservedPod | undefined {
-  return pods.toSorted(
-    (a, b) =>
-      Number(a.deleting) - Number(b.deleting) ||
-      b.createdAt.localeCompare(a.createdAt) ||
-      a.name.localeCompare(b.name),
-  )[0];
+  return pods.reduce<ObservedPod | undefined>(
+    (found, pod) => (found === undefined || speaksBefore(pod, found) ? pod : found),
+    undefined,
+  );
+}
+
+function speaksBefore(pod: ObservedPod, other: ObservedPod): boolean {
+  if (pod.deleting !== other.deleting) return other.deleting;
+  if (pod.createdAt !== other.createdAt) return pod.createdAt > other.createdAt;
+  return pod.name < other.name;
 }
 
 /** Active is True while a container `daemon` runs and is ready, be it in an older pod. */
@@ -262,9 +320,4 @@ function turningPointsMs(container: ObservedContainer | undefined): number[] {
   if (startedAt !== undefined) turnsAtMs.push(Date.parse(startedAt) + stableRunMs);
   if (lastExit.code === 0) turnsAtMs.push(Date.parse(lastExit.finishedAt) + recycleMs);
   return turnsAtMs;
-}
-
-/** Kubernetes' times have whole seconds. */
-function toTime(ms: number): string {
-  return new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
 }

@@ -1,13 +1,17 @@
-import type { ClariveDaemonStatus } from '../api/clarive-daemon.ts';
 import type { Condition } from '../api/conditions.ts';
 
+/** A status, as far as those of all kinds are alike. */
+export interface Conditioned {
+  conditions?: Condition[];
+}
+
 /**
- * The Event that a new status is worth: one when the daemon arrives at a new state, good (Normal) or one that needs help (Warning); none for the
+ * The Event that a new status is worth: one when the object arrives at a new state, good (Normal) or one that needs help (Warning); none for the
  * steps in between, so that a start or a stop is one Event.
  */
 export function eventOf(
-  before: ClariveDaemonStatus | undefined,
-  after: ClariveDaemonStatus,
+  before: Conditioned | undefined,
+  after: Conditioned,
 ): { type: 'Normal' | 'Warning'; reason: string; message: string } | undefined {
   const ready = find(after, 'Ready');
   if (!ready || find(after, 'Reconciling')?.status === 'True') return undefined;
@@ -18,6 +22,6 @@ export function eventOf(
   return { type: needsHelp ? 'Warning' : 'Normal', reason: ready.reason, message: ready.message };
 }
 
-function find(status: ClariveDaemonStatus | undefined, type: string): Condition | undefined {
+function find(status: Conditioned | undefined, type: string): Condition | undefined {
   return status?.conditions?.find((condition) => condition.type === type);
 }

@@ -1,5 +1,6 @@
 /** Finds the one reason that answers "is this daemon active, and if not, why?". The first that applies wins. */
 import type { Reason } from '../api/conditions.ts';
+import type { Unrenderable } from '../desired/deployment.ts';
 import { crashLoopAfter, endsEarly, isCrash, isRecycling, isStable } from './crashes.ts';
 import type {
   Companion,
@@ -10,6 +11,7 @@ import type {
   Waiting,
 } from './observed.ts';
 import type { MountProblem } from './mounts.ts';
+import { withRemedy } from './remedies.ts';
 import { clean, describeExit, isMissingReference, isPassing } from './words.ts';
 
 /** What became of this visit's write. */
@@ -18,6 +20,8 @@ export type WriteOutcome =
   /** The child differs and is left so, because the daemon is paused. */
   | { is: 'paused'; message: string }
   | { is: 'waiting'; message: string }
+  /** The child is to differ until its turn comes. */
+  | { is: 'queued'; message: string; recheckAfterMs: number }
   | { is: 'refused'; reason: 'InvalidSpec' | 'AdmissionRejected' | 'Conflict'; message: string }
   /** Nobody knows whether trying again helps; it is tried again. */
   | { is: 'failed'; error: Error };
@@ -26,7 +30,7 @@ export interface Facts {
   /** That the daemon is being deleted, in words, if so. */
   deletion: string | undefined;
   /** Why no child can be made of the spec, if so. */
-  invalid: string | undefined;
+  invalid: Unrenderable | undefined;
   /** The daemon's own child; undefined if there is none yet. */
   child: ObservedDeployment | undefined;
   /** The pod that speaks for the daemon: see `speakingPod`. */
@@ -35,7 +39,11 @@ export interface Facts {
   mountProblem: MountProblem | undefined;
   /** Why the last pod that is over failed as a whole. */
   lastFailure: string | undefined;
+  /** Why nodes reject every pod: see `rejectionOf`. */
+  rejection: string | undefined;
   wanted: number;
+  /** Name of the dispatcher that stops it, if it is not the daemon's own switch that does. */
+  stoppedBy: string | undefined;
   crashes: number;
   /** The daemon was last reported as Running. */
   wasRunning: boolean;
@@ -54,13 +62,15 @@ export interface Judgement {
 
 export function judge(facts: Facts): Judgement {
   const { message, detail, ...judgement } = judgeFirst(facts);
-  return { ...judgement, message: clean(message), detail: detail && clean(detail) };
+  const told = withRemedy(judgement.reason, clean(message));
+  return { ...judgement, message: told, detail: detail && clean(detail) };
 }
 
 function judgeFirst(facts: Facts): Judgement {
-  const { deletion, invalid, outcome } = facts;
+  const { deletion, invalid, outcome, wanted } = facts;
   if (deletion !== undefined) return { reason: 'Stopping', message: deletion };
-  if (invalid !== undefined) return { reason: 'InvalidSpec', message: invalid };
+  const stopsWithout = wanted === 0 && invalid?.reason === 'MissingReference';
+  if (invalid && !stopsWithout) return { reason: invalid.reason ?? 'InvalidSpec', message: invalid.invalid };
   switch (outcome.is) {
     case 'refused':
       return judgeRefusal(outcome.message, outcome.reason);
@@ -68,6 +78,8 @@ function judgeFirst(facts: Facts): Judgement {
       return { reason: 'Paused', message: outcome.message };
     case 'waiting':
       return underWay(facts, outcome.message);
+    case 'queued':
+      return { reason: 'WaitingForTurn', message: outcome.message };
     case 'failed':
       return underWay(facts, `The Deployment can't be written and is tried again: ${outcome.error.message}`);
     case 'settled':
@@ -81,12 +93,18 @@ function underWay({ wanted, pod }: Facts, message: string): Judgement {
   return pod?.deleting ? { reason: 'WaitingForOldPod', message } : starting(message);
 }
 
-function judgeStop({ child, pod }: Facts): Judgement {
+function judgeStop({ child, pod, stoppedBy, invalid }: Facts): Judgement {
   if (pod?.nodeLost) return judgeLostNode(pod);
   if (pod) return { reason: 'Stopping', message: `Pod ${pod.name} is being stopped${deadlineOf(pod)}` };
-  if (!child || child.replicas > 0 || mayStillCreatePods(child))
+  const isToCome = !child && !invalid;
+  if (isToCome || (child && (child.replicas > 0 || mayStillCreatePods(child))))
     return { reason: 'Stopping', message: 'Waiting until no pod can be created any more' };
-  return { reason: 'Stopped', message: 'Stopped: spec.replicas is 0' };
+  if (invalid) return { reason: 'Stopped', message: `Stopped: spec.replicas is 0. ${invalid.invalid}` };
+  if (stoppedBy === undefined) return { reason: 'Stopped', message: 'Stopped: spec.replicas is 0' };
+  return {
+    reason: 'DispatcherStopped',
+    message: `Stopped by the ClariveDispatcher "${stoppedBy}", whose spec.replicas is 0`,
+  };
 }
 
 function deadlineOf({ endsBy }: ObservedPod): string {
@@ -108,6 +126,8 @@ function judgeRun(facts: Facts): Judgement {
     };
   const failure = rollout === 'changing' ? undefined : child?.replicaFailure;
   if (failure !== undefined && (!pod || pod.deleting)) return judgeRefusal(failure, 'AdmissionRejected');
+  if (facts.rejection !== undefined && rollout !== 'changing')
+    return { reason: 'AdmissionRejected', message: `The node rejects the pod: ${facts.rejection}` };
   return pod ? judgePod(facts, pod, rollout) : starting(waitingForPod(facts));
 }
 

@@ -4,6 +4,7 @@ import {
   instanceLabel,
   nameLabel,
   nameLabelValue,
+  originAnnotation,
   restartedAtAnnotation,
 } from '../api/labels.ts';
 import { keyOf, type ObjectKey } from '../api/object-key.ts';
@@ -23,6 +24,8 @@ export interface ObservedDeployment {
   restartedAt: string | undefined;
   /** Digest of the desired state that this Deployment was found to carry in every field; undefined if it differs. */
   carries: string | undefined;
+  /** What it was made of: see `Origin`; undefined without a dispatcher. */
+  origin: string | undefined;
   /** The generation that the Deployment controller has seen; what follows is about that one. */
   observedGeneration: number;
   currentReplicas: number;
@@ -38,6 +41,8 @@ export interface ObservedPod {
   resourceVersion: string;
   /** Key of the ClariveDaemon that the pod runs. */
   daemon: ObjectKey;
+  /** Tells the pods of one pod template from those of another. */
+  template: string | undefined;
   node: string | undefined;
   createdAt: string;
   deleting: boolean;
@@ -158,6 +163,7 @@ export function observeDeployment(object: unknown, carries: string | undefined):
     paused: spec?.paused ?? false,
     restartedAt: spec?.template?.metadata?.annotations?.[restartedAtAnnotation],
     carries,
+    origin: metadata.annotations?.[originAnnotation],
     observedGeneration: status?.observedGeneration ?? 0,
     currentReplicas: status?.replicas ?? 0,
     updatedReplicas: status?.updatedReplicas ?? 0,
@@ -173,6 +179,7 @@ export function observePod(object: unknown): ObservedPod {
     ...identityOf(metadata),
     name: metadata.name,
     daemon: `${metadata.namespace ?? ''}/${metadata.labels?.[instanceLabel] ?? ''}`,
+    template: metadata.labels?.['pod-template-hash'],
     node: spec?.nodeName,
     createdAt: metadata.creationTimestamp ?? '',
     deleting: metadata.deletionTimestamp !== undefined,

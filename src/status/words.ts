@@ -3,6 +3,11 @@ import type { Exit } from './observed.ts';
 
 const longestMessage = 1024;
 
+/** Kubernetes' times have whole seconds. */
+export function toTime(ms: number): string {
+  return new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
+}
+
 /** Says in words how a container ended, as `kubectl describe` shows it in fields. */
 export function describeExit({ code, reason, signal, startError }: Exit, subject = 'The daemon'): string {
   if (startError !== undefined) return `${subject} can't be started: ${startError || reason}`;

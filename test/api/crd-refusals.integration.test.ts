@@ -73,6 +73,11 @@ suite('a new ClariveDaemon', () => {
       spec: { service, image: '' },
       says: 'spec.image in body should be at least 1 chars long',
     },
+    ...[' clarive:7', 'clarive: 7', 'clarive:7\n'].map((image) => ({
+      what: `image ${JSON.stringify(image)}`,
+      spec: { service, image },
+      says: `spec.image: Invalid value: ${JSON.stringify(image)}: must hold no blanks, for example \`registry.example.com/clarive:7.0.12\`; remove them`,
+    })),
     {
       what: 'config that is no object',
       spec: { service, config: [1] },
@@ -108,6 +113,21 @@ suite('a new ClariveDaemon', () => {
       spec: daemon({ resources: { limits: { memory: '1 GB' } } }),
       says: `${container}.resources.limits.memory: Invalid value: "1 GB"`,
     },
+    ...[true, false].map((quantity) => ({
+      what: `the quantity ${quantity}`,
+      spec: daemon({ resources: { limits: { memory: quantity } } }),
+      says: `"${container}.resources.limits.memory" must not validate the schema (not)`,
+    })),
+    ...[{}, { a: 1 }, [], [1]].map((quantity) => ({
+      what: `the quantity ${JSON.stringify(quantity)}`,
+      spec: daemon({ resources: { limits: { memory: quantity } } }),
+      says: `${container}.resources.limits.memory: `,
+    })),
+    {
+      what: 'a negative grace period',
+      spec: { service, template: { spec: { terminationGracePeriodSeconds: -5 } } },
+      says: 'spec.template.spec.terminationGracePeriodSeconds in body should be greater than or equal to 0',
+    },
     {
       what: 'the image of container daemon',
       spec: daemon({ image: 'clarive:7' }),
@@ -116,12 +136,12 @@ suite('a new ClariveDaemon', () => {
     {
       what: 'the command of container daemon',
       spec: daemon({ command: ['cla'] }),
-      says: `${container}.command: Forbidden: must be left out of container \`daemon\`, because the operator starts the daemon; remove it, and set \`spec.args\` for further arguments`,
+      says: `${container}.command: Forbidden: must be left out of container \`daemon\`, because the operator starts the daemon; remove it, and set the daemon's \`spec.args\` for further arguments`,
     },
     {
       what: 'the args of container daemon',
       spec: daemon({ args: ['-v'] }),
-      says: `${container}.args: Forbidden: must be left out of container \`daemon\`; set \`spec.args\` instead`,
+      says: `${container}.args: Forbidden: must be left out of container \`daemon\`; set the daemon's \`spec.args\` instead`,
     },
     {
       what: 'the env of container daemon',
@@ -161,7 +181,22 @@ suite('a new ClariveDaemon', () => {
     {
       what: 'label clarive.com/service of the pod template',
       spec: { service, template: { metadata: { labels: { 'clarive.com/service': service } } } },
-      says: 'spec.template.metadata.labels[clarive.com/service]: Forbidden: must be left out, because the operator sets it from `spec.service`; remove it, or choose another key',
+      says: "spec.template.metadata.labels[clarive.com/service]: Forbidden: must be left out, because the operator sets it from the daemon's `spec.service`; remove it, or choose another key",
+    },
+    {
+      what: 'label clarive.com/dispatcher of the pod template',
+      spec: { service, template: { metadata: { labels: { 'clarive.com/dispatcher': 'main' } } } },
+      says: "spec.template.metadata.labels[clarive.com/dispatcher]: Forbidden: must be left out, because the operator sets it from the daemon's `spec.dispatcherRef`; remove it, or choose another key",
+    },
+    {
+      what: 'a dispatcherRef without name',
+      spec: { service, dispatcherRef: {} },
+      says: 'spec.dispatcherRef.name: Required value',
+    },
+    {
+      what: 'a dispatcherRef that is no name',
+      spec: { service, dispatcherRef: { name: 'Main' } },
+      says: 'spec.dispatcherRef.name: Invalid value: "Main": must be the name of a ClariveDispatcher, so lower-case letters, digits, `-` or `.`, with a letter or digit at both ends',
     },
     {
       what: 'annotation clarive.com/config of the pod template',

@@ -19,6 +19,7 @@ const status: ClariveDaemonStatus = {
   selector: 'app.kubernetes.io/instance=job',
   service,
   image: 'clarive:7',
+  dispatcherGeneration: 3,
   pod: {
     name: 'job-1',
     node: 'node-1',
@@ -58,25 +59,24 @@ const claimLabelled = (labels: Record<string, string>) => ({
   },
 });
 
-suite('the CRD', () => {
-  const name = 'clarivedaemons.clarive.com';
+for (const crd of ['clarivedaemons', 'clarivedispatchers'])
+  suite(`the CRD ${crd}`, () => {
+    test('is stored as it is in the file, so that Argo CD and Flux see no difference', (t) =>
+      inNamespace(t, async (kube) => {
+        const stored = await kube.get(customResourceDefinitions, `${crd}.clarive.com`);
+        const file = await readYaml<typeof stored>(`crds/${crd}.yaml`);
+        assert.deepEqual(stored.spec, file.spec);
+      }));
 
-  test('is stored as it is in the file, so that Argo CD and Flux see no difference', (t) =>
-    inNamespace(t, async (kube) => {
-      const stored = await kube.get(customResourceDefinitions, name);
-      const file = await readYaml<typeof stored>('crds/clarivedaemons.yaml');
-      assert.deepEqual(stored.spec, file.spec);
-    }));
-
-  test('is not changed by being applied again', (t) =>
-    inNamespace(t, async (kube) => {
-      const file = await readYaml<{ metadata: { name: string } }>('crds/clarivedaemons.yaml');
-      const owner = { fieldManager: 'kubectl', force: true };
-      const once = await kube.apply(customResourceDefinitions, file, owner);
-      const twice = await kube.apply(customResourceDefinitions, file, owner);
-      assert.equal(twice.metadata?.resourceVersion, once.metadata?.resourceVersion);
-    }));
-});
+    test('is not changed by being applied again', (t) =>
+      inNamespace(t, async (kube) => {
+        const file = await readYaml<{ metadata: { name: string } }>(`crds/${crd}.yaml`);
+        const owner = { fieldManager: 'kubectl', force: true };
+        const once = await kube.apply(customResourceDefinitions, file, owner);
+        const twice = await kube.apply(customResourceDefinitions, file, owner);
+        assert.equal(twice.metadata?.resourceVersion, once.metadata?.resourceVersion);
+      }));
+  });
 
 suite('a new ClariveDaemon', () => {
   const accepted: { what: string; name?: string; spec: Spec }[] = [
@@ -230,7 +230,7 @@ suite('the status', () => {
 
   test('fills the columns of kubectl get', (t) =>
     inNamespace(t, async (kube) => {
-      const { metadata } = await create(kube, { service });
+      const { metadata } = await create(kube, { service, dispatcherRef: { name: 'main' } });
       await kube.patch(clariveDaemons, metadata.name, { status }, { subresource: 'status' });
       const { Age, Since, ...cells } = await tableRow(kube.path(clariveDaemons, metadata.name));
       assert.match(String(Age), /^\d+s$/);
@@ -243,6 +243,7 @@ suite('the status', () => {
         Restarts: 2,
         Image: 'clarive:7',
         Node: 'node-1',
+        Dispatcher: 'main',
       });
     }));
 });
@@ -295,11 +296,12 @@ suite('a field selector', () => {
   const selected = [
     { fieldSelector: 'spec.service=service.job.daemon', name: 'on' },
     { fieldSelector: 'spec.replicas=0', name: 'off' },
+    { fieldSelector: 'spec.dispatcherRef.name=main', name: 'on' },
   ];
   for (const { fieldSelector, name } of selected) {
     test(`finds daemons by ${fieldSelector}`, (t) =>
       inNamespace(t, async (kube) => {
-        await create(kube, { service }, 'on');
+        await create(kube, { service, dispatcherRef: { name: 'main' } }, 'on');
         await create(kube, { service: 'service.event.daemon', replicas: 0 }, 'off');
         const found = await kube.list(clariveDaemons, { fieldSelector });
         assert.deepEqual(

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
 import { parse } from 'yaml';
 import { expand, merge, type Schema } from '../../crds/generator/schema.ts';
 import { reduceOpenApi } from '../../crds/generator/openapi.ts';
 import { generatedFiles, readText } from '../../crds/generator/outputs.ts';
-import { apiVersion, kind, plural } from '../../src/api/clarive-daemon.ts';
+import * as daemon from '../../src/api/clarive-daemon.ts';
+import * as dispatcher from '../../src/api/clarive-dispatcher.ts';
 
 interface Crd {
   metadata: { name: string };
@@ -15,59 +16,63 @@ interface Crd {
   };
 }
 
-const manifest = await readText('crds/clarivedaemons.yaml');
-const crd = parse(manifest) as Crd;
-const [version] = crd.spec.versions;
-const schema = version?.schema.openAPIV3Schema ?? {};
-
 test('generated files are what their sources say', async () => {
   for (const [path, text] of await generatedFiles()) {
     assert.equal(await readText(path), text, `${path} differs from its source: run "node crds/generate.ts"`);
   }
 });
 
-test('the constants name the kind as the CRD does', () => {
-  assert.equal(apiVersion, `${crd.spec.group}/${version?.name}`);
-  assert.equal(kind, crd.spec.names.kind);
-  assert.equal(`${plural}.${crd.spec.group}`, crd.metadata.name);
-});
+for (const { apiVersion, kind, plural } of [daemon, dispatcher]) {
+  const manifest = await readText(`crds/${plural}.yaml`);
+  const crd = parse(manifest) as Crd;
+  const [version] = crd.spec.versions;
+  const schema = version?.schema.openAPIV3Schema ?? {};
 
-test('the CRD stays below 200 kB, so that client-side apply can keep it in an annotation', () => {
-  assert.ok(manifest.length < 200_000, `It has ${manifest.length} bytes`);
-});
+  describe(`the CRD of ${kind}`, () => {
+    test('has the names that the constants have', () => {
+      assert.equal(apiVersion, `${crd.spec.group}/${version?.name}`);
+      assert.equal(kind, crd.spec.names.kind);
+      assert.equal(`${plural}.${crd.spec.group}`, crd.metadata.name);
+    });
 
-test('every field outside the pod template is described', () => {
-  const named = fieldsOf(schema).filter(
-    ({ path }) => !/^\.(metadata\.|spec\.(template|env|envFrom)\b.+)/.test(path),
-  );
-  assert.ok(named.length > 30, 'The walk over the schema found too few fields');
-  const bare = named.filter(({ path, field }) => path !== '.metadata' && !field.description);
-  assert.deepEqual(
-    bare.map(({ path }) => path),
-    [],
-  );
-});
+    test('stays below 200 kB, so that client-side apply can keep it in an annotation', () => {
+      assert.ok(manifest.length < 200_000, `It has ${manifest.length} bytes`);
+    });
 
-test('the pod template holds no descriptions, and no defaults but that of a list key', () => {
-  const inTemplate = fieldsOf(schema).filter(({ path }) => path.startsWith('.spec.template.'));
-  assert.ok(inTemplate.length > 1000, 'The walk over the schema found too few fields');
-  for (const { path, field } of inTemplate) {
-    assert.equal(field.description, undefined, path);
-    if (!path.endsWith('.ports[].protocol')) assert.equal(field.default, undefined, path);
-  }
-});
+    test('describes every field outside the pod template', () => {
+      const named = fieldsOf(schema).filter(
+        ({ path }) => !/^\.(metadata\.|spec\.(template|env|envFrom)\b.+)/.test(path),
+      );
+      assert.ok(named.length > 30, 'The walk over the schema found too few fields');
+      const bare = named.filter(({ path, field }) => path !== '.metadata' && !field.description);
+      assert.deepEqual(
+        bare.map(({ path }) => path),
+        [],
+      );
+    });
 
-test('every key of a list is required or has a default', () => {
-  const lists = fieldsOf(schema).filter(({ field }) => field['x-kubernetes-list-map-keys']);
-  assert.ok(lists.length > 15, 'The walk over the schema found too few lists');
-  for (const { path, field } of lists) {
-    for (const key of field['x-kubernetes-list-map-keys'] ?? []) {
-      const present =
-        field.items?.required?.includes(key) || field.items?.properties?.[key]?.default !== undefined;
-      assert.ok(present, `${path}[].${key}`);
-    }
-  }
-});
+    test('has no descriptions in the pod template, and no defaults but that of a list key', () => {
+      const inTemplate = fieldsOf(schema).filter(({ path }) => path.startsWith('.spec.template.'));
+      assert.ok(inTemplate.length > 1000, 'The walk over the schema found too few fields');
+      for (const { path, field } of inTemplate) {
+        assert.equal(field.description, undefined, path);
+        if (!path.endsWith('.ports[].protocol')) assert.equal(field.default, undefined, path);
+      }
+    });
+
+    test('requires every key of a list, or has a default for it', () => {
+      const lists = fieldsOf(schema).filter(({ field }) => field['x-kubernetes-list-map-keys']);
+      assert.ok(lists.length > 15, 'The walk over the schema found too few lists');
+      for (const { path, field } of lists) {
+        for (const key of field['x-kubernetes-list-map-keys'] ?? []) {
+          const present =
+            field.items?.required?.includes(key) || field.items?.properties?.[key]?.default !== undefined;
+          assert.ok(present, `${path}[].${key}`);
+        }
+      }
+    });
+  });
+}
 
 test('an OpenAPI document is reduced to the definitions of a pod, without prose and defaults', () => {
   const ref = (name: string) => ({ $ref: `#/definitions/${name}` });

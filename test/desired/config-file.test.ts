@@ -6,13 +6,13 @@ import { configFile } from '../../src/desired/config-file.ts';
 const service = 'service.job.daemon';
 
 function textOf(config: Record<string, unknown>): string {
-  const file = configFile(service, config);
+  const file = configFile([{ field: 'spec.config', section: service, settings: config ?? {} }]);
   assert.ok(file && 'text' in file, JSON.stringify(file));
   return file.text;
 }
 
 function problemOf(config: Record<string, unknown>): string {
-  const file = configFile(service, config);
+  const file = configFile([{ field: 'spec.config', section: service, settings: config ?? {} }]);
   assert.ok(file && 'invalid' in file, 'the config was accepted');
   return file.invalid;
 }
@@ -81,8 +81,8 @@ describe('the config file', () => {
   });
 
   test('does not exist without settings', () => {
-    assert.equal(configFile(service, undefined), undefined);
-    assert.equal(configFile(service, {}), undefined);
+    assert.equal(configFile([]), undefined);
+    assert.equal(configFile([{ field: 'spec.config', section: service, settings: {} }]), undefined);
   });
 });
 

@@ -12,13 +12,14 @@ import {
   restartedAtAnnotation,
   serviceLabel,
 } from '../../src/api/labels.ts';
-import { desiredDeployment, wantedReplicas, type DaemonDefaults } from '../../src/desired/deployment.ts';
+import { desiredDeployment, wantedReplicas } from '../../src/desired/deployment.ts';
+import type { DaemonDefaults } from '../../src/desired/settings.ts';
 import { aDaemon } from '../support/builders.ts';
 
 const defaults: DaemonDefaults = { image: 'clarive:7', images: {}, environment: 'clarive' };
 
 function render(daemon: ClariveDaemon, given: Partial<DaemonDefaults> = {}, childRestartedAt?: string) {
-  const desired = desiredDeployment(daemon, { ...defaults, ...given }, childRestartedAt);
+  const desired = desiredDeployment(daemon, { ...defaults, ...given }, { childRestartedAt });
   if ('invalid' in desired) assert.fail(desired.invalid);
   return desired;
 }
@@ -53,7 +54,7 @@ describe('start and stop', () => {
   test('a daemon runs unless it says otherwise', () => {
     const daemon = aDaemon();
     delete daemon.spec.replicas;
-    assert.equal(wantedReplicas(daemon), 1);
+    assert.equal(wantedReplicas(daemon, undefined), 1);
   });
 
   test('neither changes anything else', () => {

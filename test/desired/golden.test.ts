@@ -12,7 +12,7 @@ import type { ClariveDaemon } from '../../src/api/clarive-daemon.ts';
 import { restartedAtAnnotation } from '../../src/api/labels.ts';
 import type { Deployment } from '../../src/api/kubernetes.ts';
 import { desiredDeployment, type Rendered } from '../../src/desired/deployment.ts';
-import { aDaemon } from '../support/builders.ts';
+import { aDaemon, aDispatcher } from '../support/builders.ts';
 
 const samples = new URL('../../crds/samples/', import.meta.url);
 const goldenFiles = new URL('./golden/', import.meta.url);
@@ -27,7 +27,8 @@ const defaults = {
 const yamlStyle = { lineWidth: 0, singleQuote: true };
 
 function render(daemon: ClariveDaemon): Deployment {
-  const desired = desiredDeployment(daemon, defaults);
+  const dispatcher = daemon.spec.dispatcherRef && shared;
+  const desired = desiredDeployment(daemon, defaults, { dispatcher });
   return (desired as Rendered).deployment;
 }
 
@@ -71,9 +72,52 @@ const everything = aDaemon({
   },
 });
 
+/** A dispatcher that uses every field of its spec, and a daemon that adds to each. */
+const shared = aDispatcher({
+  replicas: 0,
+  image: 'registry.example.com/clarive:7.1',
+  environment: 'prod',
+  config: { mongo: { dbname: 'clarive', client: { host: 'mongodb', password: '{{MONGO_PASSWORD}}' } } },
+  env: [
+    { name: 'TZ', value: 'Europe/Madrid' },
+    { name: 'MONGO_PASSWORD', valueFrom: { secretKeyRef: { name: 'mongo', key: 'password' } } },
+  ],
+  envFrom: [{ secretRef: { name: 'shared' } }],
+  template: {
+    metadata: { labels: { team: 'ops' } },
+    spec: {
+      securityContext: { runAsUser: 2000 },
+      imagePullSecrets: [{ name: 'registry' }],
+      nodeSelector: { disk: 'ssd' },
+      volumes: [{ name: 'jobs', persistentVolumeClaim: { claimName: 'jobs' } }],
+    },
+  },
+  services: [
+    {
+      service: 'service.event.daemon',
+      image: 'registry.example.com/event:7.1',
+      config: { frequency: 15, timeout: 30 },
+    },
+    { service: 'service.job.daemon', config: { frequency: 5 } },
+  ],
+});
+
+const attached = aDaemon({
+  metadata: { name: 'attached' },
+  service: 'service.event.daemon',
+  dispatcherRef: { name: 'main' },
+  config: { timeout: 60 },
+  env: [{ name: 'TZ', value: 'UTC' }],
+  envFrom: [{ configMapRef: { name: 'own' } }],
+  template: { spec: { nodeSelector: { disk: 'nvme' }, priorityClassName: 'high' } },
+});
+
 const daemons: [name: string, daemon: ClariveDaemon][] = [
-  ...readdirSync(samples).map((file): [string, ClariveDaemon] => [file, sample(file)]),
+  ...readdirSync(samples)
+    .filter((file) => file.endsWith('.yaml'))
+    .map((file): [string, ClariveDaemon] => [file, sample(file)]),
   ['everything.yaml', everything],
+  ['attached.yaml', attached],
   ...[
     'service.approval.daemon',
     'service.dispatcher',

@@ -288,7 +288,7 @@ suite('the report', () => {
       { service: 'service.acme', active: '1' },
       { service: 'service.topic.inactivity_daemon', active: '1' },
     ]);
-    assert.match(notes[0] ?? '', /no preset/);
+    assert.match(notes[0] ?? '', /a service that the operator does not know/);
     assert.match(notes[1] ?? '', /ends at once/);
   });
 

@@ -1,18 +1,20 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { ClariveDaemonStatus } from '../../src/api/clarive-daemon.ts';
+import type { ClariveDispatcherStatus } from '../../src/api/clarive-dispatcher.ts';
 import { desiredDeployment, type Rendered } from '../../src/desired/deployment.ts';
+import { dispatcherKeyOf } from '../../src/desired/settings.ts';
 import { overlayChild } from '../../src/desired/overlay.ts';
 import { ApiError } from '../../src/kube/api-error.ts';
 import { EventRecorder } from '../../src/kube/event-recorder.ts';
-import { KubeCluster, type StoredDaemon } from '../../src/kube/kube-cluster.ts';
+import { KubeCluster, type StoredDaemon, type StoredDispatcher } from '../../src/kube/kube-cluster.ts';
 import type { RawObject } from '../../src/kube/reflector.ts';
 import { Store } from '../../src/kube/store.ts';
 import type { ApiRequest } from '../../src/kube/transport.ts';
 import { RefusedError } from '../../src/reconcile/errors.ts';
 import type { MountFailure } from '../../src/status/mounts.ts';
 import { observeDeployment, type ObservedDeployment, type ObservedPod } from '../../src/status/observed.ts';
-import { aDaemon } from '../support/builders.ts';
+import { aDaemon, aDispatcher } from '../support/builders.ts';
 
 const daemon = aDaemon({ metadata: { resourceVersion: '5' } });
 const desired = desiredDeployment(daemon, {
@@ -53,7 +55,11 @@ function aCluster(...answers: Answer[]) {
     return answer as T;
   };
   const children = new Store<ObservedDeployment>(() => undefined);
-  const daemons = new Store<StoredDaemon>(() => undefined);
+  const dispatchers = new Store<StoredDispatcher>(() => undefined);
+  const daemons = new Store<StoredDaemon>(
+    () => undefined,
+    ({ daemon }) => dispatcherKeyOf(daemon),
+  );
   const pods = new Store<ObservedPod>(
     () => undefined,
     (pod) => pod.daemon,
@@ -65,9 +71,16 @@ function aCluster(...answers: Answer[]) {
   const transport = { request };
   const cluster = new KubeCluster({
     transport,
+    dispatchers,
     daemons,
     children,
     pods,
+    observeDispatcher: (object) => ({
+      key: 'clarive/main',
+      uid: object.metadata.uid,
+      resourceVersion: object.metadata.resourceVersion,
+      dispatcher: object as unknown as StoredDispatcher['dispatcher'],
+    }),
     mountFailures,
     observeDaemon: (object) => ({
       key: 'clarive/purge',
@@ -85,6 +98,8 @@ function aCluster(...answers: Answer[]) {
   const child = observeDeployment(childObject(10), undefined);
   return {
     cluster,
+    dispatchers,
+    daemons,
     children,
     pods,
     mountFailures,
@@ -234,7 +249,8 @@ describe('an apply', () => {
   test('sets the replicas that are wanted, whatever the child has', async () => {
     const { cluster, child, requests } = aCluster(managed(applied), childObject(13));
     await cluster.applyChild({ ...child, replicas: 5 }, desired);
-    assert.equal((requests[1]?.body as Rendered['deployment']).spec.replicas, 1);
+    const body = requests[1]?.body as Rendered['deployment'] | undefined;
+    assert.equal(body?.spec.replicas, 1);
   });
 
   test('goes no further if the child has changed meanwhile, and is tried again', async () => {
@@ -265,13 +281,12 @@ describe('an apply', () => {
       await cluster.applyChild(child, desired);
       assert.deepEqual(
         requests.map(({ method }) => method),
-        ['GET', 'PATCH', 'PUT', 'GET', 'PATCH', 'PATCH'],
+        ['GET', 'PATCH', 'PATCH', 'GET', 'PATCH', 'PATCH'],
       );
-      const { metadata, spec } = (requests[2] as ApiRequest).body as Rendered['deployment'];
-      assert.deepEqual(
-        [metadata.uid, metadata.resourceVersion, metadata.annotations],
-        ['child-1', '10', undefined],
-      );
+      const { body, contentType } = requests[2] as ApiRequest;
+      const { metadata, spec } = body as Rendered['deployment'];
+      assert.equal(contentType, 'application/merge-patch+json');
+      assert.deepEqual(metadata, { uid: 'child-1', resourceVersion: '10' });
       assert.deepEqual(
         spec.template.spec.volumes?.find(({ name }) => name === 'clarive-pid'),
         { name: 'clarive-pid', emptyDir: {} },
@@ -385,6 +400,46 @@ describe('a refusal of a child', () => {
     const { cluster } = aCluster(cause);
     assert.equal(await rejection(cluster.createChild(desired)), cause);
   });
+});
+
+test('the status of a dispatcher is written in the same way, and the next read shows it', async () => {
+  const dispatcher = aDispatcher();
+  const status: ClariveDispatcherStatus = { observedGeneration: 1, active: '6/7' };
+  const metadata = { ...dispatcher.metadata, uid: 'd', resourceVersion: '6' };
+  const { cluster, requests, signal } = aCluster(
+    { ...dispatcher, status, metadata },
+    refusal(404, 'NotFound'),
+  );
+  await cluster.writeDispatcherStatus(dispatcher, status);
+  assert.deepEqual(requests, [
+    {
+      method: 'PATCH',
+      path: '/apis/clarive.com/v1/namespaces/clarive/clarivedispatchers/main/status',
+      body: { metadata: { uid: dispatcher.metadata.uid }, status },
+      query: { fieldManager: 'clarive-operator' },
+      contentType: 'application/merge-patch+json',
+      signal,
+    },
+  ]);
+  assert.deepEqual(cluster.dispatcher('clarive/main')?.status, status);
+  await cluster.writeDispatcherStatus(dispatcher, status); // one that was deleted meanwhile needs no status
+});
+
+test('the daemons of a dispatcher are found by its key', () => {
+  const { cluster, daemons } = aCluster();
+  for (const [name, dispatcher] of [
+    ['a', 'main'],
+    ['b', 'main'],
+    ['c', 'other'],
+    ['d', undefined],
+  ] as const) {
+    const dispatcherRef = dispatcher && { dispatcherRef: { name: dispatcher } };
+    const daemon = aDaemon({ metadata: { name }, ...dispatcherRef });
+    daemons.upsert({ key: `clarive/${name}`, uid: name, resourceVersion: '1', daemon });
+  }
+  const names = cluster.attached('clarive/main').map(({ metadata }) => metadata.name);
+  assert.deepEqual(names.toSorted(), ['a', 'b']);
+  assert.deepEqual(cluster.attached('clarive/none'), []);
 });
 
 test('reads come from the stores; pods are found by their daemon, and Events about volumes by the pods', async () => {

@@ -361,9 +361,11 @@ function aCluster(t: TestContext, { namespace }: KubeClient) {
   const children = new Store<ObservedDeployment>(() => undefined);
   const cluster = new KubeCluster({
     transport,
+    dispatchers: new Store(() => undefined),
     daemons: new Store(() => undefined),
     children,
     pods: new Store<ObservedPod>(() => undefined),
+    observeDispatcher: () => assert.fail('No dispatcher is written'),
     mountFailures: new Store(() => undefined),
     observeDaemon: () => assert.fail('No daemon is written'),
     observeChild: (object) => observeDeployment(object, undefined),

@@ -67,9 +67,9 @@ export const bugs: readonly Bug[] = [
   {
     name: 'replicas-from-child',
     does: 'wants the replicas that the Deployment has, so that nothing is started or stopped',
-    file: 'src/reconcile/next-write.ts',
-    find: 'const replicas = wantedReplicas(daemon);',
-    replace: 'const { replicas } = child;',
+    file: 'src/reconcile/reconcile.ts',
+    find: 'const wanted = wantedReplicas(daemon, dispatcher);',
+    replace: 'const wanted = cluster.child(key)?.replicas ?? wantedReplicas(daemon, dispatcher);',
     tests: ['test/reconcile/'],
   },
   {
@@ -196,8 +196,8 @@ export const bugs: readonly Bug[] = [
   {
     name: 'status-always-written',
     does: 'writes the status at every visit',
-    file: 'src/reconcile/reconcile.ts',
-    find: 'if (!isDeepStrictEqual(status, daemon.status))',
+    file: 'src/reconcile/report.ts',
+    find: 'if (!isDeepStrictEqual(status, object.status))',
     replace: 'if (!isDeepStrictEqual(status, undefined))',
     tests: ['test/reconcile/'],
   },

@@ -3,17 +3,23 @@
  * one step at a time.
  */
 import type { ClariveDaemon, ClariveDaemonSpec, ClariveDaemonStatus } from '../../src/api/clarive-daemon.ts';
+import type {
+  ClariveDispatcher,
+  ClariveDispatcherSpec,
+  ClariveDispatcherStatus,
+} from '../../src/api/clarive-dispatcher.ts';
 import type { Deployment } from '../../src/api/kubernetes.ts';
 import { keyOf, type ObjectKey } from '../../src/api/object-key.ts';
 import { fieldManager, managedByLabel } from '../../src/api/labels.ts';
 import { carries } from '../../src/desired/compare.ts';
-import { desiredDeployment, type DaemonDefaults, type Rendered } from '../../src/desired/deployment.ts';
+import { desiredDeployment, type Rendered } from '../../src/desired/deployment.ts';
+import { dispatcherKeyOf, dispatcherOf, type DaemonDefaults } from '../../src/desired/settings.ts';
 import type { Cluster, DaemonEvent } from '../../src/reconcile/cluster.ts';
 import { RefusedError } from '../../src/reconcile/errors.ts';
 import type { MountFailure } from '../../src/status/mounts.ts';
 import { observeDeployment, type ObservedDeployment, type ObservedPod } from '../../src/status/observed.ts';
-import { aDaemon } from '../support/builders.ts';
-import { aPod, type RawPodOptions } from '../status/observed-builders.ts';
+import { aDaemon, aDispatcher } from '../support/builders.ts';
+import { aPod, at, exit, exited, running, type RawPodOptions } from '../status/observed-builders.ts';
 
 export interface FakeChild extends Deployment {
   metadata: Deployment['metadata'] & { generation: number; uid: string };
@@ -30,6 +36,7 @@ export interface FakePod extends RawPodOptions {
 export const defaults: DaemonDefaults = { image: 'clarive:7', images: {}, environment: 'clarive' };
 
 export class FakeCluster implements Cluster {
+  readonly dispatchers = new Map<ObjectKey, ClariveDispatcher>();
   readonly daemons = new Map<ObjectKey, ClariveDaemon>();
   readonly children = new Map<ObjectKey, FakeChild>();
   readonly allPods = new Map<ObjectKey, FakePod[]>();
@@ -44,6 +51,8 @@ export class FakeCluster implements Cluster {
   readonly hidden = new Set<ObjectKey>();
   /** Time, for pods that are created. */
   now: () => string = () => '2026-01-01T00:00:00Z';
+  /** Which pods crash as soon as they run. */
+  isBad: (template: string) => boolean = () => false;
   /** While it is set, the operator sees Kubernetes' objects as they were when they were last delivered. */
   lagging = false;
   readonly #shownChildren = new Map<ObjectKey, FakeChild | undefined>();
@@ -63,6 +72,20 @@ export class FakeCluster implements Cluster {
     const { metadata, spec, ...daemon } = this.#daemon(key);
     const generation = (metadata.generation ?? 0) + 1;
     this.daemons.set(key, { ...daemon, metadata: { ...metadata, generation }, spec: { ...spec, ...change } });
+  }
+
+  putDispatcher(dispatcher: ClariveDispatcher = aDispatcher()): ObjectKey {
+    const key = keyOf(dispatcher);
+    const uid = `uid-${this.#next()}`;
+    this.dispatchers.set(key, { ...dispatcher, metadata: { ...dispatcher.metadata, uid, generation: 1 } });
+    return key;
+  }
+
+  editDispatcher(key: ObjectKey, change: Partial<ClariveDispatcherSpec>): void {
+    const { metadata, spec, ...dispatcher } = this.#dispatcher(key);
+    const generation = (metadata.generation ?? 0) + 1;
+    const edited = { ...dispatcher, metadata: { ...metadata, generation }, spec: { ...spec, ...change } };
+    this.dispatchers.set(key, edited);
   }
 
   /** Deletes in the foreground, or under somebody's finalizer: the daemon stays until `deleteDaemon`. */
@@ -98,12 +121,21 @@ export class FakeCluster implements Cluster {
     return this.daemons.get(key);
   }
 
+  dispatcher(key: ObjectKey): ClariveDispatcher | undefined {
+    return this.dispatchers.get(key);
+  }
+
+  attached(dispatcher: ObjectKey): ClariveDaemon[] {
+    return [...this.daemons.values()].filter((daemon) => dispatcherKeyOf(daemon) === dispatcher);
+  }
+
   child(key: ObjectKey): ObservedDeployment | undefined {
     if (!this.lagging) this.deliverChild(key);
     const child = this.#shownChildren.get(key);
     const daemon = this.daemons.get(key);
     if (!child) return undefined;
-    const desired = daemon && desiredDeployment(daemon, defaults);
+    const dispatcher = daemon && dispatcherOf(daemon, (name) => this.dispatchers.get(name));
+    const desired = daemon && desiredDeployment(daemon, defaults, { dispatcher });
     const isCarried = desired && 'digest' in desired && carries(child, desired.deployment);
     return observeDeployment(child, isCarried ? desired.digest : undefined);
   }
@@ -172,7 +204,16 @@ export class FakeCluster implements Cluster {
     this.daemons.set(key, { ...stored, status: JSON.parse(JSON.stringify(status)) as ClariveDaemonStatus });
   }
 
-  recordEvent(_: ClariveDaemon, { type, reason, message }: DaemonEvent): void {
+  async writeDispatcherStatus(dispatcher: ClariveDispatcher, status: ClariveDispatcherStatus): Promise<void> {
+    const ready = status.conditions?.find(({ type }) => type === 'Ready');
+    this.#write(`status ${dispatcher.metadata.name} ${ready?.reason} ${status.active}`);
+    const key = keyOf(dispatcher);
+    const stored = this.#dispatcher(key);
+    const copy = JSON.parse(JSON.stringify(status)) as ClariveDispatcherStatus;
+    this.dispatchers.set(key, { ...stored, status: copy });
+  }
+
+  recordEvent(_: ClariveDaemon | ClariveDispatcher, { type, reason, message }: DaemonEvent): void {
     this.events.push(`${type} ${reason}`);
     this.messages.push(message);
   }
@@ -202,10 +243,12 @@ export class FakeCluster implements Cluster {
     return JSON.stringify([child.status, pods]) !== before;
   }
 
-  /** Pods that are deleted go, the others run. */
+  /** Pods that are deleted go, the others run, unless their template has what `isBad`: then they crash. */
   runKubelet(key: ObjectKey): boolean {
     const before = this.podsOf(key);
-    const pods = before.filter(({ deleting }) => !deleting).map(withoutTrouble);
+    const pods = before
+      .filter(({ deleting }) => !deleting)
+      .map((pod) => (this.isBad(pod.template) ? crashed(pod) : withoutTrouble(pod)));
     this.allPods.set(key, pods);
     return JSON.stringify(before) !== JSON.stringify(pods);
   }
@@ -270,6 +313,12 @@ export class FakeCluster implements Cluster {
     return daemon;
   }
 
+  #dispatcher(key: ObjectKey): ClariveDispatcher {
+    const dispatcher = this.dispatchers.get(key);
+    if (!dispatcher) throw new Error(`There is no dispatcher "${key}"`);
+    return dispatcher;
+  }
+
   #child(key: ObjectKey): FakeChild {
     const child = this.children.get(key);
     if (!child) throw new Error(`There is no Deployment "${key}"`);
@@ -291,7 +340,12 @@ function isWatched(child: FakeChild | undefined): boolean {
   return child?.metadata.labels?.[managedByLabel] === fieldManager;
 }
 
-/** A pod that runs well, by the builder's defaults. */
-function withoutTrouble({ name, daemon, template, createdAt }: FakePod): FakePod {
-  return { name, template, ...(daemon && { daemon }), ...(createdAt && { createdAt }) };
+/** A pod that runs well, by the builder's defaults, since it was created. */
+function withoutTrouble({ name, daemon, template, createdAt = at(0) }: FakePod): FakePod {
+  return { name, template, ...(daemon && { daemon }), createdAt, container: running(createdAt) };
+}
+
+function crashed({ name, daemon, template, createdAt = at(0) }: FakePod): FakePod {
+  const container = exited(exit(1, createdAt, createdAt));
+  return { name, template, ...(daemon && { daemon }), createdAt, container };
 }

@@ -160,24 +160,40 @@ test('a restart by kubectl on the child is left', async () => {
   );
 });
 
-const refusals: [RefusalReason, message: string, verdict: string][] = [
-  ['InvalidSpec', 'Deployment.apps "purge" is invalid: no', 'InvalidSpec Stalled'],
-  ['AdmissionRejected', 'admission webhook "a.b" denied the request', 'AdmissionRejected Stalled'],
+const refusals: [RefusalReason, message: string, verdict: string, told: string][] = [
+  [
+    'InvalidSpec',
+    'Deployment.apps "purge" is invalid: spec.template.spec.containers[0].image: no',
+    'InvalidSpec Stalled',
+    'The API server refuses the Deployment: spec.image: no',
+  ],
+  [
+    'AdmissionRejected',
+    'admission webhook "a.b" denied the request',
+    'AdmissionRejected Stalled',
+    'admission webhook "a.b" denied the request; change the spec accordingly, or the policy',
+  ],
   [
     'AdmissionRejected',
     'deployments.apps "purge" is forbidden: exceeded quota: q',
     'QuotaExceeded Reconciling',
+    'deployments.apps "purge" is forbidden: exceeded quota: q; lower the resources in spec.template.spec, or raise the quota',
   ],
-  ['Conflict', 'deployments.apps "purge" already exists', 'Conflict Stalled'],
+  [
+    'Conflict',
+    'deployments.apps "purge" already exists',
+    'Conflict Stalled',
+    'deployments.apps "purge" already exists',
+  ],
 ];
 
-for (const [reason, message, verdict] of refusals) {
+for (const [reason, message, verdict, told] of refusals) {
   test(`a refusal as ${verdict} is told and tried again, and ends when the server accepts`, async () => {
     const scene = new Scene();
     const key = scene.cluster.putDaemon();
     scene.cluster.childWriteError = new RefusedError(reason, message);
     await scene.visitUntilWritten(key);
-    assert.deepEqual([scene.verdict(key), scene.message(key)], [verdict, message]);
+    assert.deepEqual([scene.verdict(key), scene.message(key)], [verdict, told]);
     scene.cluster.writes = [];
     assert.deepEqual(await scene.visit(key), { requeueAfterMs: 30_000 });
     assert.deepEqual(scene.cluster.writes, ['create purge at 1']);

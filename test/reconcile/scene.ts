@@ -1,5 +1,6 @@
 import type { ClariveDaemon } from '../../src/api/clarive-daemon.ts';
 import type { ObjectKey } from '../../src/api/object-key.ts';
+import { reconcileDispatcher } from '../../src/reconcile/reconcile-dispatcher.ts';
 import { reconcile, type Visit } from '../../src/reconcile/reconcile.ts';
 import { Renderings } from '../../src/reconcile/renderings.ts';
 import { StatusSchedule } from '../../src/reconcile/status-schedule.ts';
@@ -12,6 +13,7 @@ export class Scene {
   readonly cluster = new FakeCluster();
   nowMs = startMs;
   #schedule = new StatusSchedule(() => this.nowMs);
+  #dispatcherSchedule = new StatusSchedule(() => this.nowMs);
   #renderings = new Renderings(defaults);
 
   constructor() {
@@ -27,6 +29,18 @@ export class Scene {
       now: () => this.nowMs,
     });
     return next.requeueAfterMs === 0 ? this.visit(key) : next;
+  }
+
+  /** One visit to a dispatcher; returns the daemons that it had visited. */
+  async visitDispatcher(key: ObjectKey): Promise<ObjectKey[]> {
+    const enqueued: ObjectKey[] = [];
+    await reconcileDispatcher(key, {
+      cluster: this.cluster,
+      statusSchedule: this.#dispatcherSchedule,
+      now: () => this.nowMs,
+      enqueue: (daemon) => enqueued.push(daemon),
+    });
+    return enqueued;
   }
 
   /** Visits until nothing is held back, and returns what was written. */
@@ -85,6 +99,7 @@ export class Scene {
 
   /** A new process of the operator: it remembers nothing. */
   restartOperator(): void {
+    this.#dispatcherSchedule = new StatusSchedule(() => this.nowMs);
     this.#schedule = new StatusSchedule(() => this.nowMs);
     this.#renderings = new Renderings(defaults);
   }

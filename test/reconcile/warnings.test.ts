@@ -9,7 +9,7 @@ const volumes = ['jobs', 'logs', 'repo', 'tmp'].map(claim);
 const mount = (name: string) => ({ name: 'data', mountPath: `/opt/clarive/${name}`, subPath: name });
 const noVolumes = (names: string) =>
   `Warning EphemeralDirectory: No lasting volume is given for ${names}: the daemon gets an empty directory of its own ` +
-  'there, and what it leaves there is lost with the pod. Add volumes of these names to spec.template';
+  'there, and what it leaves there is lost with the pod. Add volumes of these names to spec.template, here or of its dispatcher';
 
 const rows: [name: string, spec: Partial<ClariveDaemonSpec>, warnings: string[]][] = [
   ['says nothing of a daemon that needs no directory', { service: 'service.sem.daemon' }, []],

@@ -12,18 +12,22 @@ export interface Sight extends Partial<Omit<Observation, 'nowMs'>> {
   before?: ClariveDaemonStatus;
 }
 
+const defaults = { image: 'clarive:7', images: {}, environment: 'clarive' };
+
 /** The status of a daemon that runs well, with whatever a test cares about put over it. */
 export function look({ second = 60, before, ...sight }: Sight = {}): StatusReport {
   const daemon: ClariveDaemon = { ...(sight.daemon ?? aDaemon()), ...(before && { status: before }) };
-  const wanted = sight.wanted ?? wantedReplicas(daemon);
+  const { dispatcher } = sight;
+  const wanted = sight.wanted ?? wantedReplicas(daemon, dispatcher);
   return daemonStatus({
-    desired: desiredDeployment(daemon, { image: 'clarive:7', images: {}, environment: 'clarive' }),
+    desired: desiredDeployment(daemon, defaults, { dispatcher }),
     outcome: { is: 'settled' },
     child: aChild({ daemon, replicas: wanted }),
     pods: wanted === 0 ? [] : [aPod()],
     mountFailures: [],
     ...sight,
     daemon,
+    dispatcher,
     wanted,
     nowMs: startMs + second * 1000,
   });

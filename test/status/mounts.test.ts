@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { deploymentsOf, observeMountFailure } from '../../src/status/mounts.ts';
+import { withRemedy } from '../../src/status/remedies.ts';
 import { look, messageOf, verdict } from './look.ts';
 import {
   aMountFailure,
@@ -17,7 +18,8 @@ import {
 } from './observed-builders.ts';
 
 const missing = setUpFailed('conf', 'configmap "settings" not found');
-const told = 'The daemon can\'t be started: volume "conf": configmap "settings" not found';
+const words = 'The daemon can\'t be started: volume "conf": configmap "settings" not found';
+const told = withRemedy('MissingReference', words);
 
 /** What is said of a pod about which the kubelet has told these failures. */
 function say(failures: [message: string, options?: MountFailureOptions][], options: RawPodOptions = {}) {
@@ -109,7 +111,8 @@ test('of one volume the last words count, and of several all that stands', () =>
     [other, { toldAt: at(200) }],
   ]);
   const first = sayAt(301);
-  assert.equal(messageOf(first.status), `${told}; volume "key": secret "ssh" not found`);
+  const both = withRemedy('MissingReference', `${words}; volume "key": secret "ssh" not found`);
+  assert.equal(messageOf(first.status), both);
   assert.equal(first.recheckAfterMs, 379_000);
   assert.equal(messageOf(sayAt(680).status), told);
 });

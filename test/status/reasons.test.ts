@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { reasonTable } from '../../src/api/conditions.ts';
-import { aDaemon } from '../support/builders.ts';
-import { look, messageOf, verdict, type Sight } from './look.ts';
+import { reasonTable, type Reason } from '../../src/api/conditions.ts';
+import { withRemedy } from '../../src/status/remedies.ts';
+import { aDaemon, aDispatcher } from '../support/builders.ts';
+import { conditionOf, look, messageOf, verdict, type Sight } from './look.ts';
 import {
   aChild,
   aMountFailure,
@@ -18,9 +19,13 @@ import {
   type RawPodOptions,
 } from './observed-builders.ts';
 
+/** The message is without its remedy, which remedies.test.ts looks at. */
 type Row = [name: string, sight: Sight, verdict: string, message: string];
 
 const stopped = aDaemon({ replicas: 0 });
+const attached = aDaemon({ dispatcherRef: { name: 'main' } });
+const stoppedDispatcher = aDispatcher({ replicas: 0 });
+const bothStopped = aDaemon({ replicas: 0, dispatcherRef: { name: 'main' } });
 const deleted = aDaemon({ metadata: { deletionTimestamp: at(50) } });
 const ready = look().status;
 
@@ -110,6 +115,66 @@ const rows: Row[] = [
     { daemon: stopped, pods: [aPod()], outcome: { is: 'failed', error: new Error('no answer within 10 s') } },
     'Stopping Reconciling Active',
     "The Deployment can't be written and is tried again: no answer within 10 s",
+  ],
+
+  // DispatcherStopped
+  [
+    'DispatcherStopped when its dispatcher stops all daemons and the last pod is gone',
+    { daemon: attached, dispatcher: stoppedDispatcher },
+    'DispatcherStopped Ready',
+    'Stopped by the ClariveDispatcher "main", whose spec.replicas is 0',
+  ],
+  [
+    'Stopping while its dispatcher stops it',
+    { daemon: attached, dispatcher: stoppedDispatcher, pods: [aPod({ deleting: true })] },
+    'Stopping Reconciling Active',
+    'Pod purge-1 is being stopped; it ends by 2026-01-01T00:00:00Z at the latest',
+  ],
+  [
+    'Stopped when its own switch stops it as well',
+    { daemon: bothStopped, dispatcher: stoppedDispatcher },
+    'Stopped Ready',
+    'Stopped: spec.replicas is 0',
+  ],
+  [
+    'Running when its dispatcher lets it',
+    { daemon: attached, dispatcher: aDispatcher() },
+    'Running Ready Active',
+    'Pod purge-1 runs on node node-a',
+  ],
+
+  // WaitingForTurn
+  [
+    'WaitingForTurn and Active while other daemons come first, for as long as that takes',
+    {
+      daemon: attached,
+      dispatcher: aDispatcher(),
+      outcome: { is: 'queued', message: 'Takes over as soon as email has run well', recheckAfterMs: 1 },
+      second: 7200,
+    },
+    'WaitingForTurn Reconciling Active',
+    'Takes over as soon as email has run well',
+  ],
+
+  // MissingReference: the dispatcher
+  [
+    'MissingReference with the remedy when its dispatcher is not there',
+    { daemon: attached, dispatcher: 'missing', child: undefined, pods: [] },
+    'MissingReference Reconciling',
+    'Can\'t find the ClariveDispatcher "main", which spec.dispatcherRef names: create it or correct the name; until then the daemon can only be stopped',
+  ],
+  [
+    'MissingReference and Active while the child is left as it is',
+    { daemon: attached, dispatcher: 'missing' },
+    'MissingReference Reconciling Active',
+    'Can\'t find the ClariveDispatcher "main", which spec.dispatcherRef names: create it or correct the name; until then the daemon can only be stopped',
+  ],
+
+  [
+    'Stopped without its dispatcher, which it does not need for that',
+    { daemon: bothStopped, dispatcher: 'missing', child: undefined },
+    'Stopped Ready',
+    'Stopped: spec.replicas is 0. Can\'t find the ClariveDispatcher "main", which spec.dispatcherRef names: create it or correct the name; until then the daemon can only be stopped',
   ],
 
   // A daemon that is being deleted
@@ -812,6 +877,12 @@ const rows: Row[] = [
     'Deployment.apps "purge" is invalid: spec.template: no',
   ],
   [
+    'InvalidSpec in the words of an API server that does not know a field',
+    refusedDeployment('strict decoding error: unknown field "spec.template.spec.restarts"', 'InvalidSpec'),
+    'InvalidSpec Stalled',
+    'strict decoding error: unknown field "spec.template.spec.restarts"',
+  ],
+  [
     'InvalidSpec when only the pod is invalid',
     refusedPod('Pod "purge-5-" is invalid: spec.containers[0].image: Required value'),
     'InvalidSpec Stalled',
@@ -834,7 +905,9 @@ const rows: Row[] = [
 for (const [name, sight, expected, message] of rows) {
   test(`is ${name}`, () => {
     const { status } = look(sight);
-    assert.deepEqual([verdict(status), messageOf(status)], [expected, message]);
+    const { reason } = conditionOf(status, 'Ready');
+    const told = withRemedy(reason as Reason, message);
+    assert.deepEqual([verdict(status), messageOf(status)], [expected, told]);
     for (const { message: told } of status.conditions ?? []) assert.doesNotMatch(told, /hunter2/);
   });
 }

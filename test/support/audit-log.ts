@@ -1,19 +1,24 @@
-/** Counts an operator's requests as the API server has recorded them. */
+/** The requests of one client as the API server has recorded them. */
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 
 interface AuditEvent {
   auditID: string;
+  stage: string;
   verb: string;
+  requestURI: string;
+  user?: { username?: string };
   userAgent?: string;
   objectRef?: { resource?: string; subresource?: string; namespace?: string; name?: string };
   responseStatus?: { code?: number };
 }
 
-/** One request of an operator. */
+/** One request. */
 export interface Recorded {
   verb: string;
+  /** Path, without the query. */
+  path: string;
   /** As in `deployments/scale`. */
   resource: string;
   /** Name of the object; empty for a create or a list. */
@@ -35,17 +40,28 @@ export class AuditLog {
     return (await stat(this.#path)).size;
   }
 
-  /** The requests since `mark` of the program whose User-Agent begins with `userAgent`; a watch counts once. */
-  async since(mark: number, userAgent: string): Promise<Recorded[]> {
+  /**
+   * The requests since `mark` of one client, told by its user name or by the beginning of its User-Agent. A watch counts once, when it
+   * begins.
+   */
+  async since(mark: number, client: string): Promise<Recorded[]> {
     const requests = new Map<string, Recorded>();
     const lines = createInterface({ input: createReadStream(this.#path, { start: mark }) });
     for await (const line of lines) {
-      if (!line.includes(userAgent)) continue;
+      if (!line.includes(client)) continue;
       const event = JSON.parse(line) as AuditEvent;
-      if (event.userAgent?.startsWith(userAgent)) requests.set(event.auditID, recorded(event));
+      if (isOf(client, event) && !isEndOfWatch(event)) requests.set(event.auditID, recorded(event));
     }
     return [...requests.values()];
   }
+}
+
+function isOf(client: string, { user, userAgent }: AuditEvent): boolean {
+  return user?.username === client || (userAgent?.startsWith(client) ?? false);
+}
+
+function isEndOfWatch({ verb, stage, responseStatus }: AuditEvent): boolean {
+  return verb === 'watch' && stage === 'ResponseComplete' && responseStatus?.code === 200;
 }
 
 /** Writes that count: Events and the Lease are counted apart. */
@@ -68,8 +84,9 @@ export function tally(requests: readonly Recorded[]): string {
   return sorted.map(([what, count]) => `${what} ${count}`).join(', ') || 'none';
 }
 
-function recorded({ verb, objectRef = {}, responseStatus }: AuditEvent): Recorded {
+function recorded({ verb, requestURI, objectRef = {}, responseStatus }: AuditEvent): Recorded {
   const { resource = '', subresource, name = '' } = objectRef;
+  const [path = ''] = requestURI.split('?');
   const code = responseStatus?.code ?? 0;
-  return { verb, resource: subresource ? `${resource}/${subresource}` : resource, name, code };
+  return { verb, path, resource: subresource ? `${resource}/${subresource}` : resource, name, code };
 }

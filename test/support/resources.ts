@@ -13,6 +13,7 @@ import type {
   V2HorizontalPodAutoscaler,
 } from '@kubernetes/client-node';
 import { type ClariveDaemon, apiVersion, kind, plural } from '../../src/api/clarive-daemon.ts';
+import * as dispatcher from '../../src/api/clarive-dispatcher.ts';
 
 /** A kind of object and where the API server keeps it. `Body` is what its JSON looks like. */
 export interface Resource<Body> {
@@ -28,6 +29,11 @@ export interface Resource<Body> {
 export type Json<T> = T extends Date ? string : T extends object ? { [Key in keyof T]: Json<T[Key]> } : T;
 
 export const clariveDaemons = resource<ClariveDaemon>(apiVersion, kind, plural);
+export const clariveDispatchers = resource<dispatcher.ClariveDispatcher>(
+  dispatcher.apiVersion,
+  dispatcher.kind,
+  dispatcher.plural,
+);
 export const deployments = resource<Json<V1Deployment>>('apps/v1', 'Deployment', 'deployments');
 export const pods = resource<Json<V1Pod>>('v1', 'Pod', 'pods');
 export const configMaps = resource<Json<V1ConfigMap>>('v1', 'ConfigMap', 'configmaps');

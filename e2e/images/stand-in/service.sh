@@ -11,6 +11,7 @@ ignore_term=${STAND_IN_IGNORE_TERM:-}   # not empty: go on after TERM
 start_seconds=${STAND_IN_START_SECONDS:-0}
 jobs=${STAND_IN_JOBS:-0}                # jobs to start at once ...
 job_seconds=${STAND_IN_JOB_SECONDS:-60} # ... and how long they take
+unified_log=${STAND_IN_UNIFIED_LOG:-0} # 1: jobs write into the log of the daemon, as the setting of that name does it
 iterations=1000
 config_file=
 finish=
@@ -40,6 +41,7 @@ configure() {
     start-seconds) start_seconds=$2 ;;
     jobs) jobs=$2 ;;
     job-seconds) job_seconds=$2 ;;
+    unified_log) unified_log=$2 ;;
   esac
 }
 
@@ -101,13 +103,22 @@ json_array() {
 # Starts a job: of the job service with a session of its own, of another service as a plain child.
 start_job() {
   name=$1 seconds=$2
+  open_job_log
+  if [ "$STAND_IN_SERVICE" = service.job.daemon ]; then
+    (setsid sh "$STAND_IN_BIN/job.sh" "clarive job $name" "$name" "$seconds" >&3 2>&3 3>&- &)
+  else
+    sh "$STAND_IN_BIN/job.sh" "clarive task $name" "$name" "$seconds" >&3 2>&3 3>&- &
+  fi
+  exec 3>&-
+}
+
+# Opens descriptor 3 for the output of job $name.
+open_job_log() {
+  exec 3>&1
+  [ "$unified_log" != 1 ] || return 0
   job_log=$CLARIVE_BASE/logs/$name.log
   { true >>"$job_log"; } 2>/dev/null || job_log=/dev/null
-  if [ "$STAND_IN_SERVICE" = service.job.daemon ]; then
-    (setsid sh "$STAND_IN_BIN/job.sh" "clarive job $name" "$name" "$seconds" >>"$job_log" 2>&1 &)
-  else
-    sh "$STAND_IN_BIN/job.sh" "clarive task $name" "$name" "$seconds" >>"$job_log" 2>&1 &
-  fi
+  exec 3>>"$job_log"
 }
 
 # A file dropped in the folder jobs/start is a job; it holds the number of seconds that the job takes.
@@ -121,9 +132,17 @@ start_dropped_jobs() {
   done
 }
 
+# A file jobs/recycle makes this round the last one.
+recycle_when_told() {
+  [ -e "$CLARIVE_BASE/jobs/recycle" ] || return 0
+  rm -f "$CLARIVE_BASE/jobs/recycle"
+  iterations=${round:-0}
+}
+
 look_around() {
   record_alive
   start_dropped_jobs
+  recycle_when_told
   exit_when_due
 }
 

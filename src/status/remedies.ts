@@ -1,0 +1,53 @@
+/** What to do about it, because Kubernetes' own words mostly tell only what is wrong. */
+import type { Reason } from '../api/conditions.ts';
+
+type Remedy = [reason: Reason, says: RegExp, remedy: string];
+
+/** The first that fits counts. What is said of "Container x" is about one beside the daemon's own. */
+const remedies: readonly Remedy[] = [
+  [
+    'Unschedulable',
+    /./,
+    'change resources, nodeSelector, affinity or tolerations in spec.template.spec, or free or add nodes',
+  ],
+  ['QuotaExceeded', /./, 'lower the resources in spec.template.spec, or raise the quota'],
+
+  ['MissingReference', /serviceaccount/, 'create it, or correct spec.template.spec.serviceAccountName'],
+  ['MissingReference', /PriorityClass/, 'create it, or correct spec.template.spec.priorityClassName'],
+  ['MissingReference', /RuntimeClass/, 'create it, or correct spec.template.spec.runtimeClassName'],
+  ['MissingReference', /volume/, 'create it, or correct spec.template.spec.volumes'],
+  [
+    'MissingReference',
+    /^Container/,
+    'create it, or correct env and envFrom of that container in spec.template.spec',
+  ],
+  [
+    'MissingReference',
+    /^(?!Can't find the ClariveDispatcher)/,
+    'create it, or correct spec.env or spec.envFrom',
+  ],
+
+  [
+    'ImagePullFailed',
+    /^Container/,
+    'check the image of that container, and imagePullSecrets, in spec.template.spec',
+  ],
+  ['ImagePullFailed', /./, 'check spec.image, and imagePullSecrets in spec.template.spec'],
+
+  [
+    'ContainerConfigError',
+    /\bnon-root\b|runAsNonRoot/,
+    'set securityContext.runAsUser in spec.template.spec to a number other than 0',
+  ],
+  ['ContainerConfigError', /^Container/, 'correct that container in spec.template.spec'],
+  ['ContainerConfigError', /./, 'correct spec.env, spec.args or spec.template.spec'],
+
+  ['AdmissionRejected', /cannot \w+ resource/, 'give the operator that right'],
+  ['AdmissionRejected', /./, 'change the spec accordingly, or the policy'],
+];
+
+/** The message with its remedy, if it needs one. */
+export function withRemedy(reason: Reason, message: string): string {
+  const found = remedies.find(([of, says]) => of === reason && says.test(message));
+  return found ? `${message.replace(/\.$/, '')}; ${found[2]}` : message;
+}

@@ -1,0 +1,272 @@
+/** What daemons share is taken over by one after the other, and by no further one when one fails. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { Installation } from './installation.ts';
+
+const names = ['a', 'b', 'c', 'd'];
+const next = { image: 'clarive:2' };
+const bad = { image: 'clarive:bad' };
+const mended = { image: 'clarive:3' };
+
+function withBadImage(installation: Installation): Installation {
+  installation.cluster.isBad = (template) => template.includes('clarive:bad');
+  return installation;
+}
+
+describe('a change of the dispatcher', () => {
+  test('comes to one daemon after the other, in the order of their names, each after ten good seconds', async () => {
+    const installation = await Installation.running();
+    installation.change(next);
+    let mostDown = 0;
+    const changed: string[] = [];
+    for (let second = 0; second < 70; second++) {
+      changed.push(...(await installation.changedWithin(1)));
+      const down = Object.values(installation.verdicts).filter((verdict) => !verdict.includes('Active'));
+      mostDown = Math.max(mostDown, down.length);
+    }
+    assert.deepEqual(changed, names);
+    assert.equal(mostDown, 1);
+    assert.equal(installation.summary, 'Running Ready 4/4');
+    for (const key of installation.daemons)
+      assert.equal(installation.cluster.daemon(key)?.status?.image, next.image);
+  });
+
+  test('makes the others say for whom they wait, and the dispatcher how many wait', async () => {
+    const installation = await Installation.running();
+    installation.change(next);
+    await installation.pass(3);
+    assert.equal(installation.verdicts['b'], 'WaitingForTurn Reconciling Active');
+    const waitsFor = (name: string) =>
+      `Takes over the new settings of the ClariveDispatcher "main" as soon as ${name} has run well with them for 10 seconds`;
+    assert.deepEqual(
+      ['b', 'c', 'd'].map((name) => installation.message(name)),
+      ['a', 'b', 'c'].map(waitsFor),
+    );
+    assert.equal(installation.summary, 'RollingOut Reconciling 3/4');
+    assert.match(installation.dispatcherMessage, /waiting: b, c, d$/);
+    assert.equal(installation.cluster.dispatcher(installation.main)?.status?.daemons?.waiting, 3);
+  });
+
+  test('goes on where it was after a restart of the operator', async () => {
+    const installation = await Installation.running();
+    installation.change(next);
+    const changed: string[] = [];
+    for (let restart = 0; restart < 20; restart++) {
+      changed.push(...(await installation.changedWithin(4)));
+      installation.scene.restartOperator();
+    }
+    assert.deepEqual(changed, names);
+    assert.equal(installation.summary, 'Running Ready 4/4');
+  });
+
+  test('that alters no pod, such as one of its own switch, comes at once and writes no child', async () => {
+    const installation = await Installation.running();
+    installation.change({ replicas: 0 });
+    await installation.pass(5);
+    assert.deepEqual(await installation.changedWithin(5), []);
+  });
+
+  test('that concerns one service alone comes to that at once, whatever becomes of the others', async () => {
+    const installation = await Installation.running();
+    installation.cluster.editPod('clarive/a', {
+      ready: false,
+      phase: 'Pending',
+      container: null,
+      node: null,
+    });
+    installation.change({ services: [{ service: 'service.c.daemon', config: { frequency: 5 } }] });
+    await installation.scene.visit('clarive/c');
+    assert.deepEqual(installation.cluster.writes, ['apply c at 1']);
+  });
+
+  test('writes nothing to a daemon for which it alters nothing', async () => {
+    const installation = await Installation.running();
+    installation.cluster.editDaemon('clarive/b', { image: 'own:1' });
+    await installation.pass(20);
+    installation.change(next);
+    assert.deepEqual(await installation.changedWithin(60), ['a', 'c', 'd']);
+  });
+});
+
+describe('a failure', () => {
+  test('halts the rest, which name it and run on', async () => {
+    const installation = withBadImage(await Installation.running());
+    installation.change(bad);
+    assert.deepEqual(await installation.changedWithin(120), ['a']);
+    assert.equal(installation.verdicts['b'], 'WaitingForTurn Reconciling Active');
+    for (const name of ['b', 'c', 'd'])
+      assert.equal(
+        installation.message(name),
+        'Keeps its old settings, because a fails with the new settings of the ClariveDispatcher "main": mend them, or mend or stop a',
+      );
+    assert.match(installation.summary, / 3\/4$/);
+  });
+
+  test('that is mended goes on, beginning with the one that failed', async () => {
+    const installation = withBadImage(await Installation.running());
+    installation.change(bad);
+    await installation.pass(20);
+    installation.change(mended);
+    assert.deepEqual(await installation.changedWithin(120), names);
+    assert.equal(installation.summary, 'Running Ready 4/4');
+  });
+
+  test('that is undone comes back to the one that failed, and to no other', async () => {
+    const installation = withBadImage(await Installation.running());
+    installation.change(bad);
+    await installation.pass(20);
+    installation.change({ image: 'clarive:1' });
+    assert.deepEqual(await installation.changedWithin(60), ['a']);
+    assert.equal(installation.summary, 'Running Ready 4/4');
+  });
+
+  test('that is stopped lets the others go on', async () => {
+    const installation = await Installation.running();
+    installation.cluster.isBad = (template) =>
+      template.includes('clarive:2') && template.includes('service.a.');
+    installation.change(next);
+    await installation.pass(20);
+    installation.cluster.editDaemon('clarive/a', { replicas: 0 });
+    assert.deepEqual(await installation.changedWithin(60), ['b', 'c', 'd']);
+  });
+
+  test('that is deleted lets the others go on', async () => {
+    const installation = await Installation.running();
+    installation.cluster.isBad = (template) =>
+      template.includes('clarive:2') && template.includes('service.a.');
+    installation.change(next);
+    await installation.pass(20);
+    installation.cluster.deleteDaemon('clarive/a');
+    installation.daemons.shift();
+    assert.deepEqual(await installation.changedWithin(60), ['b', 'c', 'd']);
+  });
+
+  test('is one crash after the change, though the daemon was started again and runs', async () => {
+    const installation = await Installation.running();
+    installation.cluster.isBad = (template) =>
+      template.includes('clarive:2') && template.includes('service.a.');
+    installation.change(next);
+    await installation.pass(5);
+    const { cluster } = installation;
+    const [pod] = cluster.podsOf('clarive/a');
+    const restarted = { ready: true, restartCount: 1, state: { running: { startedAt: cluster.now() } } };
+    const lastState = pod?.container?.state;
+    cluster.runKubelet = () => false;
+    cluster.editPod('clarive/a', {
+      phase: 'Running',
+      container: { ...restarted, lastState: lastState ?? {} },
+    });
+    assert.deepEqual(await installation.changedWithin(60), []);
+    assert.equal(installation.verdicts['a'], 'Running Ready Active');
+    assert.match(installation.message('b'), /because a fails/);
+    assert.deepEqual(await installation.changedWithin(560), ['b'], 'After ten good minutes it is forgotten');
+  });
+});
+
+describe('nobody is blocked for ever', () => {
+  test('by one that was crashing before: it goes first, and if that mends it the others follow', async () => {
+    const installation = withBadImage(
+      await Installation.running(['a', 'b', 'c', 'd'], { image: 'clarive:1' }),
+    );
+    const { cluster } = installation;
+    cluster.isBad = (template) => template.includes('clarive:1') && template.includes('service.c.');
+    cluster.runKubelet('clarive/c');
+    await installation.pass(5);
+    installation.change(next);
+    assert.deepEqual(await installation.changedWithin(60), ['c', 'a', 'b', 'd']);
+    assert.equal(installation.summary, 'Running Ready 4/4');
+  });
+
+  test('by all of them crashing: all get the change at once', async () => {
+    const installation = withBadImage(await Installation.running());
+    installation.cluster.isBad = (template) => template.includes('clarive:1');
+    await installation.pass(5);
+    installation.change(next);
+    assert.deepEqual(await installation.changedWithin(2), names);
+  });
+
+  test('by one that is stopped, paused, invalid or being deleted', async () => {
+    const installation = await Installation.running(['a', 'b', 'c', 'd', 'e']);
+    const { cluster } = installation;
+    cluster.editDaemon('clarive/a', { replicas: 0 });
+    cluster.editDaemon('clarive/b', { paused: true });
+    cluster.editDaemon('clarive/c', { config: { big: 2 ** 60 } });
+    cluster.beginDeletion('clarive/d', ['example.com/hold']);
+    await installation.pass(5);
+    installation.change(next);
+    assert.deepEqual(await installation.changedWithin(5), ['a', 'e']);
+  });
+
+  test('by one that crashes for a reason of its own and has nothing to take over', async () => {
+    const installation = await Installation.running();
+    installation.cluster.editDaemon('clarive/a', { image: 'own:1' });
+    await installation.pass(20);
+    installation.cluster.isBad = (template) => template.includes('own:1');
+    await installation.pass(5);
+    installation.change(next);
+    assert.deepEqual(await installation.changedWithin(60), ['b', 'c', 'd']);
+  });
+});
+
+describe('not paced is', () => {
+  test("a change of a daemon's own spec, even while others are halted", async () => {
+    const installation = withBadImage(await Installation.running());
+    installation.change(bad);
+    await installation.pass(20);
+    installation.cluster.editDaemon('clarive/b', { image: 'clarive:2', args: ['--debug'] });
+    assert.deepEqual(await installation.changedWithin(5), ['b']);
+  });
+
+  test('the repair of drift', async () => {
+    const installation = await Installation.running();
+    for (const key of installation.daemons)
+      installation.cluster.editChild(key, (child) => (child.spec.template.spec.enableServiceLinks = true));
+    assert.deepEqual(await installation.changedWithin(1), names);
+  });
+
+  test('a stop and a start, of one and of all', async () => {
+    const installation = withBadImage(await Installation.running());
+    const { cluster } = installation;
+    installation.change(bad);
+    await installation.pass(20);
+    cluster.editDaemon('clarive/c', { replicas: 0 });
+    cluster.writes = [];
+    await installation.scene.visit('clarive/c');
+    assert.equal(cluster.writes[0], 'scale c to 0');
+    installation.change({ replicas: 0 });
+    await installation.pass(3);
+    assert.deepEqual(installation.verdicts, {
+      a: 'DispatcherStopped Ready',
+      b: 'DispatcherStopped Ready',
+      c: 'Stopped Ready',
+      d: 'DispatcherStopped Ready',
+    });
+    cluster.isBad = () => false;
+    installation.change({ replicas: 1 });
+    await installation.pass(3);
+    assert.equal(installation.summary, 'Running Ready 3/4');
+  });
+
+  test('the first start of many daemons', async () => {
+    const installation = Installation.headless(...names);
+    installation.cluster.putDispatcher();
+    await installation.pass(1);
+    assert.deepEqual(
+      installation.cluster.writes.filter((write) => write.startsWith('create')),
+      names.map((name) => `create ${name} at 1`),
+    );
+  });
+
+  test('that a daemon is attached to a dispatcher, or moves to another', async () => {
+    const installation = await Installation.running();
+    for (const key of installation.daemons)
+      installation.cluster.editDaemon(key, { dispatcherRef: { name: 'other' } });
+    const { metadata, spec, ...main } = installation.cluster.dispatcher(installation.main)!;
+    installation.cluster.putDispatcher({
+      ...main,
+      metadata: { ...metadata, name: 'other' },
+      spec: { ...spec, ...next },
+    });
+    assert.deepEqual(await installation.changedWithin(1), names);
+  });
+});

@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Reason } from '../../src/api/conditions.ts';
+import { withRemedy } from '../../src/status/remedies.ts';
+
+const rows: [reason: Reason, message: string, told: string][] = [
+  [
+    'Unschedulable',
+    '0/1 nodes are available: 1 Insufficient cpu.',
+    '0/1 nodes are available: 1 Insufficient cpu; change resources, nodeSelector, affinity or tolerations in spec.template.spec, or free or add nodes',
+  ],
+  [
+    'QuotaExceeded',
+    'exceeded quota: small',
+    'exceeded quota: small; lower the resources in spec.template.spec, or raise the quota',
+  ],
+  [
+    'MissingReference',
+    'error looking up service account clarive/jobs: serviceaccount "jobs" not found',
+    'error looking up service account clarive/jobs: serviceaccount "jobs" not found; create it, or correct spec.template.spec.serviceAccountName',
+  ],
+  [
+    'MissingReference',
+    'no PriorityClass with name high was found',
+    'no PriorityClass with name high was found; create it, or correct spec.template.spec.priorityClassName',
+  ],
+  [
+    'MissingReference',
+    'RuntimeClass "gvisor" not found',
+    'RuntimeClass "gvisor" not found; create it, or correct spec.template.spec.runtimeClassName',
+  ],
+  [
+    'MissingReference',
+    'persistentvolumeclaim "jobs" not found',
+    'persistentvolumeclaim "jobs" not found; create it, or correct spec.template.spec.volumes',
+  ],
+  [
+    'MissingReference',
+    'The daemon can\'t be started: secret "smtp" not found',
+    'The daemon can\'t be started: secret "smtp" not found; create it, or correct spec.env or spec.envFrom',
+  ],
+  [
+    'MissingReference',
+    'Container wait can\'t be started: secret "smtp" not found',
+    'Container wait can\'t be started: secret "smtp" not found; create it, or correct env and envFrom of that container in spec.template.spec',
+  ],
+  [
+    'ImagePullFailed',
+    'The daemon has no image: not found',
+    'The daemon has no image: not found; check spec.image, and imagePullSecrets in spec.template.spec',
+  ],
+  [
+    'ImagePullFailed',
+    'Container wait has no image: not found',
+    'Container wait has no image: not found; check the image of that container, and imagePullSecrets, in spec.template.spec',
+  ],
+  [
+    'ContainerConfigError',
+    "The daemon can't be started: container's runAsUser breaks non-root policy",
+    "The daemon can't be started: container's runAsUser breaks non-root policy; set securityContext.runAsUser in spec.template.spec to a number other than 0",
+  ],
+  [
+    'ContainerConfigError',
+    "The daemon can't be started: container has runAsNonRoot and image will run as root",
+    "The daemon can't be started: container has runAsNonRoot and image will run as root; set securityContext.runAsUser in spec.template.spec to a number other than 0",
+  ],
+  [
+    'ContainerConfigError',
+    'The daemon can\'t be started: exec: "sh": not found',
+    'The daemon can\'t be started: exec: "sh": not found; correct spec.env, spec.args or spec.template.spec',
+  ],
+  [
+    'ContainerConfigError',
+    'Container wait can\'t be started: exec: "sh": not found',
+    'Container wait can\'t be started: exec: "sh": not found; correct that container in spec.template.spec',
+  ],
+  [
+    'AdmissionRejected',
+    'deployments.apps is forbidden: User "operator" cannot create resource "deployments"',
+    'deployments.apps is forbidden: User "operator" cannot create resource "deployments"; give the operator that right',
+  ],
+  [
+    'AdmissionRejected',
+    'admission webhook "a.b" denied the request',
+    'admission webhook "a.b" denied the request; change the spec accordingly, or the policy',
+  ],
+  ['InvalidSpec', 'spec.env[0].name: Invalid value', 'spec.env[0].name: Invalid value'],
+  ['Running', 'Pod purge-1 runs', 'Pod purge-1 runs'],
+];
+
+for (const [reason, message, told] of rows) {
+  test(`${reason} says what to do: ${message}`, () => assert.equal(withRemedy(reason, message), told));
+}
