@@ -34,7 +34,7 @@ async function changedFiles(): Promise<File[]> {
 }
 
 function reportDrift(files: File[]): void {
-  for (const [path] of files) console.error(`${path} differs from its source: run "node crds/generate.ts"`);
+  for (const [path] of files) console.error(`${path} differs from its source: run "npm run generate"`);
   if (files.length > 0) process.exitCode = 1;
 }
 

@@ -5,7 +5,7 @@
 import dotI, { type ResourceEvent, type ResourceMeta } from '@dot-i/k8s-operator';
 import type { KubernetesObject } from '@kubernetes/client-node';
 import type { Logger } from 'pino';
-import { apiVersion, group, kind, plural, version, type ClariveDaemon } from './api/clarive-daemon.ts';
+import { apiVersion, kind, plural, type ClariveDaemon } from './api/clarive-daemon.ts';
 import {
   kind as dispatcherKind,
   plural as dispatcherPlural,
@@ -201,6 +201,7 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
     const leases = leaderElection
       ? this.watchResource('coordination.k8s.io', 'v1', 'leases', observeLeases, leaderElection.namespace)
       : undefined;
+    const [group = '', version = ''] = apiVersion.split('/');
     const dispatchers = everywhere(group, version, dispatcherPlural, onDispatcher);
     await Promise.all([dispatchers, everywhere(group, version, plural, onDaemon)]);
     await everywhere('apps', 'v1', 'deployments', onChild);

@@ -63,17 +63,17 @@ const operations: Operation[] = [
   },
   {
     name: 'first edit of spec.env',
-    writes: [2, 4],
+    writes: [2, 5],
     perform: (given) => untilReplaced(given, () => edit(given, { env: [{ name: 'COLOUR', value: 'red' }] })),
   },
   {
     name: 'edit of spec.env',
-    writes: [2, 3],
+    writes: [2, 4],
     perform: (given) => untilReplaced(given, () => edit(given, { env: [{ name: 'COLOUR', value: 'blue' }] })),
   },
   {
     name: 'restart',
-    writes: [2, 3],
+    writes: [2, 4],
     async perform(given) {
       const annotations = { [restartedAtAnnotation]: new Date().toISOString() };
       await untilReplaced(given, () => edit(given, { template: { metadata: { annotations } } }));
@@ -81,7 +81,7 @@ const operations: Operation[] = [
   },
   {
     name: 'kubectl rollout restart of the Deployment',
-    writes: [1, 2],
+    writes: [1, 3],
     perform: (given) => untilReplaced(given, () => given.kubectl('rollout', 'restart', 'deployment/one')),
   },
   { name: 'pause', writes: [1, 1], perform: (given) => edit(given, { paused: true }) },
@@ -146,12 +146,14 @@ async function edit({ kube }: Given, spec: Partial<ClariveDaemonSpec>): Promise<
   await until(kube, clariveDaemons, 'one', isSeen, { ...patience, describe: 'the change to be seen' });
 }
 
-/** Returns when another pod than before runs the daemon. */
+/** Returns when another pod than before runs the daemon, and that one is gone. */
 async function untilReplaced({ kube }: Given, change: () => Promise<unknown>): Promise<void> {
   const before = (await kube.get(clariveDaemons, 'one')).status?.pod?.name;
   await change();
   const isReplaced = (object: ClariveDaemon) =>
-    object.status?.pod?.name !== before && condition(object, 'Ready')?.reason === 'Running';
+    object.status?.pod?.name !== before &&
+    object.status?.replicas === 1 &&
+    condition(object, 'Ready')?.reason === 'Running';
   await until(kube, clariveDaemons, 'one', isReplaced, { ...patience, describe: 'a new pod to run' });
 }
 

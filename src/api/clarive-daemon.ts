@@ -3,9 +3,7 @@ import type { V1EnvFromSource, V1EnvVar } from '@kubernetes/client-node';
 import type { Condition } from './conditions.ts';
 import type { ObjectMeta, PodTemplateOverlay } from './kubernetes.ts';
 
-export const group = 'clarive.com';
-export const version = 'v1';
-export const apiVersion = `${group}/${version}`;
+export const apiVersion = 'clarive.com/v1';
 export const kind = 'ClariveDaemon';
 export const plural = 'clarivedaemons';
 

@@ -6,7 +6,7 @@ import type { ClariveDaemon } from '../api/clarive-daemon.ts';
 import type { ObjectKey } from '../api/object-key.ts';
 import { wantedReplicas } from '../desired/deployment.ts';
 import { inTermsOfSpec } from '../desired/field-of-spec.ts';
-import { dispatcherOf } from '../desired/settings.ts';
+import { dispatcherOf, type Dispatching } from '../desired/settings.ts';
 import { daemonStatus, type WriteOutcome } from '../status/daemon-status.ts';
 import type { Cluster } from './cluster.ts';
 import { RefusedError } from './errors.ts';
@@ -49,7 +49,7 @@ export async function reconcile(key: ObjectKey, dependencies: Dependencies): Pro
     dependencies,
   );
   for (const warning of warningsOf(daemon, write)) cluster.recordEvent(daemon, warning);
-  const outcome = await carryOut(write, daemon, cluster);
+  const outcome = await carryOut(write, { daemon, dispatcher }, cluster);
   if (outcome.is === 'written') return { requeueAfterMs: 0 };
 
   const { status, recheckAfterMs } = daemonStatus({
@@ -83,9 +83,15 @@ function retryAfterMs(outcome: WriteOutcome): number | undefined {
 /** Before a status is due, the child as it was written shows what comes of it. */
 type Written = { is: 'written' };
 
+/** Whose specs the child is made of. */
+interface Authors {
+  daemon: ClariveDaemon;
+  dispatcher: Dispatching;
+}
+
 async function carryOut(
   write: NextWrite,
-  daemon: ClariveDaemon,
+  { daemon, dispatcher }: Authors,
   cluster: Cluster,
 ): Promise<WriteOutcome | Written> {
   try {
@@ -113,7 +119,8 @@ async function carryOut(
   } catch (error) {
     if (!(error instanceof RefusedError)) return { is: 'failed', error: error as Error };
     const { reason, message: said } = error;
-    const message = 'desired' in write ? inTermsOfSpec(said, daemon, write.desired.deployment) : said;
+    if (!('desired' in write)) return { is: 'refused', reason, message: said };
+    const message = inTermsOfSpec(said, write.desired.deployment, daemon, dispatcher);
     return { is: 'refused', reason, message };
   }
 }

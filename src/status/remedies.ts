@@ -1,4 +1,4 @@
-/** What to do about it, because Kubernetes' own words mostly tell only what is wrong. */
+/** What to do about it, because Kubernetes' words mostly tell only what is wrong. The operator's own tell both. */
 import type { Reason } from '../api/conditions.ts';
 
 type Remedy = [reason: Reason, says: RegExp, remedy: string];
@@ -21,11 +21,7 @@ const remedies: readonly Remedy[] = [
     /^Container/,
     'create it, or correct env and envFrom of that container in spec.template.spec',
   ],
-  [
-    'MissingReference',
-    /^(?!Can't find the ClariveDispatcher)/,
-    'create it, or correct spec.env or spec.envFrom',
-  ],
+  ['MissingReference', /^The daemon /, 'create it, or correct spec.env or spec.envFrom'],
 
   [
     'ImagePullFailed',

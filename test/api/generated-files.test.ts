@@ -18,8 +18,15 @@ interface Crd {
 
 test('generated files are what their sources say', async () => {
   for (const [path, text] of await generatedFiles()) {
-    assert.equal(await readText(path), text, `${path} differs from its source: run "node crds/generate.ts"`);
+    const present = await readText(path);
+    if (present !== text)
+      assert.fail(`${path} is not what its source says: run "npm run generate"\n${drift(present, text)}`);
   }
+});
+
+test('of a file that has drifted, only the lines that differ are shown', () => {
+  const drifted = drift('a\nold\nz\n', 'a\nnew\nnewer\nz\n');
+  assert.equal(drifted, 'from line 2:\n- old\n+ new\n+ newer');
 });
 
 for (const { apiVersion, kind, plural } of [daemon, dispatcher]) {
@@ -131,6 +138,22 @@ test('what stands beside a $ref is merged upon the definition, and null removes,
 test('a $ref that leads nowhere is refused', () => {
   assert.throws(() => expand({ items: { $ref: 'Pot' } }, {}), /Cannot find the definition "Pot"/);
 });
+
+const mostShown = 5;
+
+/** What lies between the lines at which two texts begin and end to be the same, a few lines of each. */
+function drift(present: string, generated: string): string {
+  const [before, after] = [present.split('\n'), generated.split('\n')];
+  let start = 0;
+  while (start < before.length && before[start] === after[start]) start++;
+  while (before.length > start && after.length > start && before.at(-1) === after.at(-1)) {
+    before.pop();
+    after.pop();
+  }
+  const shown = (sign: string, lines: string[]) =>
+    lines.slice(start, start + mostShown).map((line) => `${sign} ${line}`);
+  return [`from line ${start + 1}:`, ...shown('-', before), ...shown('+', after)].join('\n');
+}
 
 /** Every field of the schema and of its lists' elements, by path. */
 function fieldsOf(node: Schema, path = ''): { path: string; field: Schema }[] {

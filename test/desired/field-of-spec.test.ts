@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { desiredDeployment } from '../../src/desired/deployment.ts';
 import { inTermsOfSpec } from '../../src/desired/field-of-spec.ts';
-import { aDaemon } from '../support/builders.ts';
+import { aDaemon, aDispatcher } from '../support/builders.ts';
 
 const daemon = aDaemon({
   env: [{ name: 'TZ' }, { name: 'A=B' }],
@@ -65,7 +65,7 @@ suite('a refusal of the Deployment names the field of the spec', () => {
 
   for (const { of, says } of rows)
     test(`${of} is ${says}`, () => {
-      assert.equal(inTermsOfSpec(`${of}: Invalid value`, daemon, deployment), `${says}: Invalid value`);
+      assert.equal(inTermsOfSpec(`${of}: Invalid value`, deployment, daemon), `${says}: Invalid value`);
     });
 
   const generated = [
@@ -79,13 +79,13 @@ suite('a refusal of the Deployment names the field of the spec', () => {
 
   for (const field of generated)
     test(`${field}, which the operator has made, stays`, () => {
-      assert.equal(inTermsOfSpec(field, daemon, deployment), field);
+      assert.equal(inTermsOfSpec(field, deployment, daemon), field);
     });
 
   test('all of them, in the place of the object that the user does not know', () => {
     const refusal = `Deployment.apps "purge" is invalid: [${inDaemon}.image: Required value, ${inHelper}.image: Invalid value: "a b"]`;
     assert.equal(
-      inTermsOfSpec(refusal, daemon, deployment),
+      inTermsOfSpec(refusal, deployment, daemon),
       'The API server refuses the Deployment: [spec.image: Required value, spec.template.spec.containers[0].image: Invalid value: "a b"]',
     );
   });
@@ -96,8 +96,54 @@ suite('a refusal of the Deployment names the field of the spec', () => {
     assert.ok('deployment' in made);
     const refusal = `${inDaemon}.env[2].name, spec.template.spec.volumes[0].name, spec.template.spec.securityContext.runAsUser`;
     assert.equal(
-      inTermsOfSpec(refusal, plain, made.deployment),
+      inTermsOfSpec(refusal, made.deployment, plain),
       'spec.env[0].name, spec.template.spec.volumes[0].name, spec.template.spec.securityContext.runAsUser',
     );
+  });
+
+  test('and of its dispatcher, if it came from there', () => {
+    const dispatcher = aDispatcher({
+      env: [{ name: 'C=D' }, { name: 'TZ' }],
+      envFrom: [{ configMapRef: { name: 'All Of Them' } }],
+      template: {
+        spec: {
+          nodeSelector: { disk: 'a b' },
+          hostname: 'Bad_Name',
+          containers: [{ name: 'daemon', resources: { limits: { cpu: '-1' } } }],
+        },
+      },
+    });
+    const plain = aDaemon({
+      env: [{ name: 'A=B' }, { name: 'TZ' }],
+      envFrom: [{ secretRef: { name: 'Own' } }],
+      template: { spec: { hostname: 'Worse_Name' } },
+    });
+    const made = desiredDeployment(plain, { image: 'a', images: {}, environment: 'clarive' }, { dispatcher });
+    assert.ok('deployment' in made);
+    const names = made.deployment.spec.template.spec.containers[0]?.env ?? [];
+    const variable = (name: string) => `${inDaemon}.env[${indexOf(names, name)}].name`;
+    const refusal = [
+      variable('C=D'),
+      variable('A=B'),
+      variable('TZ'),
+      `${inDaemon}.envFrom[0].configMapRef.name`,
+      `${inDaemon}.envFrom[1].secretRef.name`,
+      `${inDaemon}.resources.limits[cpu]`,
+      'spec.template.spec.nodeSelector',
+      'spec.template.spec.hostname',
+      'spec.template.spec.subdomain',
+    ];
+    const of = 'of the ClariveDispatcher "main"';
+    assert.deepEqual(inTermsOfSpec(refusal.join(', '), made.deployment, plain, dispatcher).split(', '), [
+      `spec.env[0].name ${of}`,
+      'spec.env[0].name',
+      'spec.env[1].name',
+      `spec.envFrom[0].configMapRef.name ${of}`,
+      'spec.envFrom[0].secretRef.name',
+      `spec.template.spec.containers[0].resources.limits[cpu] ${of}`,
+      `spec.template.spec.nodeSelector ${of}`,
+      'spec.template.spec.hostname',
+      'spec.template.spec.subdomain',
+    ]);
   });
 });

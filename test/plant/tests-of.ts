@@ -55,14 +55,10 @@ export async function runTests(
   return results;
 }
 
-function add(
-  results: Results,
-  root: string,
-  type: string,
-  { name, classname, file, details }: TestData,
-): void {
+function add(results: Results, root: string, type: string, data: TestData): void {
+  const { name, classname, file = '', details } = data;
   if (details.type === 'suite') return;
-  const path = file && relative(root, file);
+  const path = relative(root, file);
   if (name === file) results.broken.push(path);
   else if (type === 'test:pass') results.passed++;
   else results.failed.push(`${classname ? `${classname} > ` : ''}${name} (${path})`);
