@@ -10,7 +10,7 @@ import { keepRestart } from './restart.ts';
  * because they are written on their own; a later restart of the child's own is no difference, nor is its origin.
  */
 export function carries(child: unknown, { metadata, spec }: Deployment): boolean {
-  const { [originAnnotation]: _, ...annotations } = metadata.annotations ?? {};
+  const { [originAnnotation]: _, ...annotations } = { ...metadata.annotations };
   const template = keepRestart(spec.template, restartedAtOf(child));
   const fields = { metadata: { ...metadata, annotations }, spec: { ...spec, template, replicas: undefined } };
   return covers(child, fields);

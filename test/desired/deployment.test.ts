@@ -490,3 +490,8 @@ describe('a restart', () => {
     assert.notEqual(render(asking(noon)).digest, render(asking(morning)).digest);
   });
 });
+
+test('a daemon without a dispatcher that is said to miss one is invalid as well', () => {
+  const desired = desiredDeployment(aDaemon(), defaults, { dispatcher: 'missing' });
+  assert.equal('invalid' in desired && desired.reason, 'MissingReference');
+});

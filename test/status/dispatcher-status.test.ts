@@ -228,3 +228,12 @@ test('names no more than ten daemons', () => {
   const many = Array.from({ length: 12 }, (_, index) => saying(`d${index + 10}`, 'Starting'));
   assert.match(look(many).conditions?.[0]?.message ?? '', /: d10, .*, d19 and 2 more$/);
 });
+
+test('a stalled daemon that says nothing else is named all the same', () => {
+  const stalled = saying('job', 'CrashLooping');
+  const conditions = stalled.status?.conditions?.filter(({ type }) => type !== 'Ready');
+  const { conditions: [ready] = [] } = look([
+    { ...stalled, status: { ...stalled.status, ...(conditions && { conditions }) } },
+  ]);
+  assert.match(ready?.message ?? '', /^job is /);
+});

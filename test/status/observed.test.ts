@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { originAnnotation } from '../../src/api/labels.ts';
 import { observeDeployment, observePod } from '../../src/status/observed.ts';
 import { aDaemon } from '../support/builders.ts';
 import {
@@ -33,6 +34,11 @@ test('a Deployment without anything that may be absent', () => {
     updatedReplicas: 0,
     replicaFailure: undefined,
   });
+});
+
+test('the origin of a child, as it is written on it', () => {
+  const metadata = { name: 'purge', annotations: { [originAnnotation]: 'own=1' } };
+  assert.equal(observeDeployment({ metadata }, undefined).origin, 'own=1');
 });
 
 test('a pod without anything that may be absent', () => {
