@@ -13,9 +13,9 @@ WORKDIR /build
 COPY .npmrc package.json package-lock.json ./
 RUN --mount=type=secret,id=npmrc,target=/root/.npmrc --mount=type=cache,target=/root/.npm \
     npm ci --ignore-scripts --no-audit --no-fund
-COPY image image
+COPY e2e/images/operator e2e/images/operator
 COPY src src
-RUN node image/bundle.ts dist
+RUN node e2e/images/operator/bundle.ts dist
 
 FROM ${NODE_IMAGE}
 ARG NODE_IMAGE

@@ -18,7 +18,7 @@ import { amongForeignObjects } from './foreign.ts';
 import { Figures, type Lab, probe, startOperator, tidyUp, type Visit } from './lab.ts';
 import { ceiling, create, idle, scaleAtRest, storm } from './measurements.ts';
 import { Observer } from './observer.ts';
-import { nodeFlags } from '../image/node-flags.ts';
+import { nodeFlags } from '../e2e/images/operator/node-flags.ts';
 import { goOperator, type Operator, ourOperator, ourSources } from './operators.ts';
 import { monotonicUs, profileReport, type Span } from './profile.ts';
 import { report } from './report.ts';

@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import packageFile from '../package.json' with { type: 'json' };
-import { bundle } from '../image/bundle.ts';
-import { imageEnvironment, nodeFlags } from '../image/node-flags.ts';
+import { bundle } from '../e2e/images/operator/bundle.ts';
+import { imageEnvironment, nodeFlags } from '../e2e/images/operator/node-flags.ts';
 
 const root = join(import.meta.dirname, '..');
 const dockerfile = readFileSync(join(root, 'Dockerfile'), 'utf8');

@@ -11,7 +11,7 @@ import { build as esbuild, type Metafile, type Plugin } from 'esbuild';
 import { bundledPackages, licenseTexts } from './bundled-packages.ts';
 import { softwareBillOfMaterials } from './sbom.ts';
 
-const root = join(import.meta.dirname, '..');
+const root = join(import.meta.dirname, '../../..');
 
 export const bundleName = 'clarive-operator.cjs';
 const sbomName = 'clarive-operator.cdx.json';

@@ -3,11 +3,11 @@ import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import packageFile from '../package.json' with { type: 'json' };
-import { ensureDebianPackages } from '../e2e/host/debian-packages.ts';
-import type { Architecture } from '../e2e/host/debian-files.ts';
-import { run } from '../e2e/host/run.ts';
-import { nodeBuildImage, nodeImage } from '../e2e/images/index.ts';
+import packageFile from '../../../package.json' with { type: 'json' };
+import { ensureDebianPackages } from '../../host/debian-packages.ts';
+import type { Architecture } from '../../host/debian-files.ts';
+import { run } from '../../host/run.ts';
+import { nodeBuildImage, nodeImage } from '../index.ts';
 
 const usage = `Usage: npm run image -- [options]
 
@@ -20,7 +20,7 @@ needs none of this: docker build .
   --twice              build each a second time, and fail unless it has the same digest
   --help               show this text`;
 
-const root = join(import.meta.dirname, '..');
+const root = join(import.meta.dirname, '../../..');
 const { name, version } = packageFile;
 
 const operatorRef = `localhost/${name}:${version}`;

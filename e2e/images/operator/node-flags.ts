@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const dockerfile = readFileSync(join(import.meta.dirname, '../Dockerfile'), 'utf8');
+const dockerfile = readFileSync(join(import.meta.dirname, '../../../Dockerfile'), 'utf8');
 
 /** The flags for Node with which the image starts the operator. They stand in the Dockerfile, and nowhere else. */
 export function nodeFlags(): string[] {

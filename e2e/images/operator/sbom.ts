@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import packageFile from '../package.json' with { type: 'json' };
+import packageFile from '../../../package.json' with { type: 'json' };
 import type { BundledPackage } from './bundled-packages.ts';
 
 /**
