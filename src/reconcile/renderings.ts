@@ -13,7 +13,7 @@ import { keepRestart } from '../desired/restart.ts';
 import type { DaemonDefaults, Dispatching } from '../desired/settings.ts';
 
 /** Enough for the daemons that are being worked on. */
-const mostDeployments = 512;
+const mostDeployments = 64;
 
 interface Known {
   uid: string | undefined;
@@ -31,7 +31,7 @@ interface Known {
 export class Renderings {
   readonly #defaults: DaemonDefaults;
   readonly #known = new Map<ObjectKey, Known>();
-  /** By digest and daemon; the least recently used first. */
+  /** By daemon and digest; the oldest first. */
   readonly #deployments = new Map<string, Deployment>();
 
   constructor(defaults: DaemonDefaults) {
