@@ -16,10 +16,9 @@ import { keyOf, splitKey, type ObjectKey } from './api/object-key.ts';
 import type { Config } from './config.ts';
 import type { Clock } from './controller/clock.ts';
 import { carries } from './desired/compare.ts';
-import { Renderings } from './reconcile/renderings.ts';
+import { dispatcherKeyOf, dispatcherOf, type Dispatching } from './desired/settings.ts';
 import { ApiError } from './kube/api-error.ts';
 import { Credentials } from './kube/credentials.ts';
-import { dispatcherKeyOf, dispatcherOf, type Dispatching } from './desired/settings.ts';
 import type { StoredDaemon, StoredDispatcher } from './kube/kube-cluster.ts';
 import type { WatchState } from './health.ts';
 import type { Metrics, MetricsSource } from './metrics.ts';
@@ -27,6 +26,7 @@ import { LeaseElector, observeLease, type ObservedLease } from './kube/lease-ele
 import { Reflector, type RawObject, type ReflectorOptions } from './kube/reflector.ts';
 import { Store, type ChangeListener, type Stored } from './kube/store.ts';
 import { Transport } from './kube/transport.ts';
+import { Renderings } from './reconcile/renderings.ts';
 import {
   observeDeployment,
   observePod,
