@@ -3,8 +3,10 @@ import type {
   V1ConfigMap,
   V1CustomResourceDefinition,
   V1Deployment,
+  V1Lease,
   V1Namespace,
   V1Pod,
+  V1PodDisruptionBudget,
   V1ResourceQuota,
   V1Scale,
   V1Secret,
@@ -40,6 +42,12 @@ export const configMaps = resource<Json<V1ConfigMap>>('v1', 'ConfigMap', 'config
 export const secrets = resource<Json<V1Secret>>('v1', 'Secret', 'secrets');
 export const quotas = resource<Json<V1ResourceQuota>>('v1', 'ResourceQuota', 'resourcequotas');
 export const events = resource<Json<CoreV1Event>>('v1', 'Event', 'events');
+export const leases = resource<Json<V1Lease>>('coordination.k8s.io/v1', 'Lease', 'leases');
+export const disruptionBudgets = resource<Json<V1PodDisruptionBudget>>(
+  'policy/v1',
+  'PodDisruptionBudget',
+  'poddisruptionbudgets',
+);
 export const autoscalers = resource<Json<V2HorizontalPodAutoscaler>>(
   'autoscaling/v2',
   'HorizontalPodAutoscaler',

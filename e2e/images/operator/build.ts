@@ -67,7 +67,7 @@ export async function buildOperatorImage(
       env: { BUILDAH_ISOLATION: 'chroot' },
     });
   try {
-    const { revision, seconds } = await lastCommit();
+    const { revision, seconds } = await lastCommit(source);
     for (const { archive: base } of [node, nodeBuild])
       await buildah('pull', '--quiet', `oci-archive:${base}`);
     await buildah(
@@ -137,9 +137,9 @@ function npmSettings(): string[] {
 }
 
 /** The files of an image are as old as the commit it is built from. */
-async function lastCommit(): Promise<{ revision: string; seconds: string }> {
+async function lastCommit(cwd: string): Promise<{ revision: string; seconds: string }> {
   const [revision = 'unknown', seconds = '0'] = await run('git', ['log', '-1', '--format=%H %ct'], {
-    cwd: root,
+    cwd,
   }).then(
     (line) => line.trim().split(' '),
     () => [],

@@ -1,0 +1,123 @@
+/** The operator's pods, as the API server, their logs and their cgroups tell of them. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { V1Pod } from '@kubernetes/client-node';
+import type { KubeClient } from '../../test/support/kube-client.ts';
+import { leases, pods, type Json } from '../../test/support/resources.ts';
+import { untilList } from '../../test/support/until.ts';
+import { memoryCgroup } from '../cluster/cgroups.ts';
+import { exists } from '../host/cache.ts';
+import { waitFor } from '../host/wait-for.ts';
+import { given, kubectl, releaseName } from './stage.ts';
+
+export type Pod = Json<V1Pod>;
+
+const labelSelector = 'app.kubernetes.io/name=clarive-operator,app.kubernetes.io/component=operator';
+const ticksPerSecond = 100; // USER_HZ, on all architectures that Node runs on
+const mebi = 2 ** 20;
+
+export const nameOf = ({ metadata }: Pod): string => metadata?.name ?? '';
+
+/** Waits until there are exactly so many pods of the operator, all of them Ready. */
+export function untilReady(kube: KubeClient, count = 2): Promise<Pod[]> {
+  return untilPods(kube, count, (all) => all.length === count && all.every(isReady));
+}
+
+function untilPods(kube: KubeClient, count: number, isMet: (all: Pod[]) => boolean): Promise<Pod[]> {
+  const describe = `${count} pods of the operator to be Ready`;
+  return untilList(kube, pods, { labelSelector }, isMet, { timeoutMs: 120_000, describe });
+}
+
+export function isReady({ status, metadata }: Pod): boolean {
+  const isSaid = status?.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True');
+  return metadata?.deletionTimestamp === undefined && isSaid === true;
+}
+
+/** How often the operator's container of a pod was started anew. */
+export function restartsOf({ status }: Pod): number {
+  return status?.containerStatuses?.[0]?.restartCount ?? 0;
+}
+
+/** Waits until the Lease names one of the pods as the leader; it is looked for in the operator's namespace. */
+export async function untilLeader(kube: KubeClient, candidates: Pod[]): Promise<Pod> {
+  const look = async () => {
+    const holder = (await kube.find(leases, releaseName))?.spec?.holderIdentity ?? '';
+    return candidates.find((pod) => holder.startsWith(`${nameOf(pod)}_`));
+  };
+  return waitFor(look, { what: 'a leader', timeoutMs: 30_000 });
+}
+
+/** `GET` of a pod's port, by way of the API server. */
+export async function fetchFrom(kube: KubeClient, pod: Pod, port: number, path: string): Promise<string> {
+  const proxy = kube.path(pods, `${nameOf(pod)}:${port}`, { subresource: 'proxy' });
+  const { code, body } = await kube.send({ method: 'GET', path: `${proxy}${path}` });
+  if (code !== 200) throw new Error(`${path} of ${nameOf(pod)} answered ${code}: ${String(body)}`);
+  return String(body);
+}
+
+/** Seconds from the start of the container's process to the line "Ready" in its log. */
+export async function secondsToReady(kube: KubeClient, pod: Pod): Promise<number> {
+  const log = await kubectl('logs', nameOf(pod), '--namespace', kube.namespace, '--timestamps');
+  const [readyAt] = /^\S+(?= .*"msg":"Ready")/m.exec(log) ?? [];
+  if (readyAt === undefined) throw new Error(`${nameOf(pod)} has not said that it is ready:\n${log}`);
+  return (Date.parse(readyAt) - (await processStart(pod))) / 1000;
+}
+
+/** When the container's first process began, in milliseconds since 1970. */
+async function processStart(pod: Pod): Promise<number> {
+  const [pid] = (await readFile(join(await cgroupOf(pod), 'cgroup.procs'), 'utf8')).split('\n');
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' '); // the name before it may hold blanks
+  const uptimeSeconds = Number((await readFile('/proc/uptime', 'utf8')).split(' ')[0]);
+  return Date.now() - (uptimeSeconds - Number(fields[19]) / ticksPerSecond) * 1000;
+}
+
+/** Memory of the operator's container in MiB. */
+export interface Memory {
+  /** What `kubectl top` shows and evictions count: all but the files that the kernel can drop at once. */
+  workingSet: number;
+  /** The most that was ever charged, files included: what the limit is held against. */
+  peak: number;
+  limit: number;
+  /** Processes that were killed for want of memory. */
+  kills: number;
+}
+
+/** Names of the same things in cgroup v1 and v2. */
+const memoryFiles = {
+  v1: {
+    usage: 'memory.usage_in_bytes',
+    peak: 'memory.max_usage_in_bytes',
+    limit: 'memory.limit_in_bytes',
+    kills: 'memory.oom_control',
+    droppable: 'total_inactive_file',
+  },
+  v2: {
+    usage: 'memory.current',
+    peak: 'memory.peak',
+    limit: 'memory.max',
+    kills: 'memory.events',
+    droppable: 'inactive_file',
+  },
+};
+
+/** Reads the cgroup of the operator's container. */
+export async function memoryOf(pod: Pod): Promise<Memory> {
+  const folder = await cgroupOf(pod);
+  const names = memoryFiles[(await exists(join(folder, memoryFiles.v2.usage))) ? 'v2' : 'v1'];
+  const read = (name: string) => readFile(join(folder, name), 'utf8');
+  const field = async (name: string, key: string) =>
+    Number(new RegExp(`^${key} (\\d+)$`, 'm').exec(await read(name))?.[1]);
+  const droppable = await field('memory.stat', names.droppable);
+  return {
+    workingSet: (Number(await read(names.usage)) - droppable) / mebi,
+    peak: Number(await read(names.peak)) / mebi,
+    limit: Number(await read(names.limit)) / mebi,
+    kills: await field(names.kills, 'oom_kill'),
+  };
+}
+
+function cgroupOf({ status }: Pod): Promise<string> {
+  const id = status?.containerStatuses?.[0]?.containerID?.replace('containerd://', '') ?? '';
+  return memoryCgroup(given('CLUSTER'), id);
+}
