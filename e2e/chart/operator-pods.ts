@@ -28,7 +28,7 @@ function untilPods(kube: KubeClient, count: number, isMet: (all: Pod[]) => boole
   return untilList(kube, pods, { labelSelector }, isMet, { timeoutMs: 120_000, describe });
 }
 
-export function isReady({ status, metadata }: Pod): boolean {
+function isReady({ status, metadata }: Pod): boolean {
   const isSaid = status?.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True');
   return metadata?.deletionTimestamp === undefined && isSaid === true;
 }
@@ -65,7 +65,7 @@ export async function secondsToReady(kube: KubeClient, pod: Pod): Promise<number
 
 /** When the container's first process began, in milliseconds since 1970. */
 async function processStart(pod: Pod): Promise<number> {
-  const [pid] = (await readFile(join(await cgroupOf(pod), 'cgroup.procs'), 'utf8')).split('\n');
+  const pid = await processOf(pod);
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' '); // the name before it may hold blanks
   const uptimeSeconds = Number((await readFile('/proc/uptime', 'utf8')).split(' ')[0]);
@@ -76,6 +76,8 @@ async function processStart(pod: Pod): Promise<number> {
 export interface Memory {
   /** What `kubectl top` shows and evictions count: all but the files that the kernel can drop at once. */
   workingSet: number;
+  /** All pages of the process, also those of Node itself, which are charged to whoever read them first: the most it can be. */
+  resident: number;
   /** The most that was ever charged, files included: what the limit is held against. */
   peak: number;
   limit: number;
@@ -108,13 +110,20 @@ export async function memoryOf(pod: Pod): Promise<Memory> {
   const read = (name: string) => readFile(join(folder, name), 'utf8');
   const field = async (name: string, key: string) =>
     Number(new RegExp(`^${key} (\\d+)$`, 'm').exec(await read(name))?.[1]);
+  const processStatus = await readFile(`/proc/${await processOf(pod)}/status`, 'utf8');
   const droppable = await field('memory.stat', names.droppable);
   return {
     workingSet: (Number(await read(names.usage)) - droppable) / mebi,
+    resident: (Number(/^VmRSS:\s+(\d+) kB$/m.exec(processStatus)?.[1]) * 1024) / mebi,
     peak: Number(await read(names.peak)) / mebi,
     limit: Number(await read(names.limit)) / mebi,
     kills: await field(names.kills, 'oom_kill'),
   };
+}
+
+/** The container's first process, as this machine numbers it. */
+async function processOf(pod: Pod): Promise<number> {
+  return Number.parseInt(await readFile(join(await cgroupOf(pod), 'cgroup.procs'), 'utf8'), 10);
 }
 
 function cgroupOf({ status }: Pod): Promise<string> {

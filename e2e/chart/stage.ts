@@ -1,7 +1,7 @@
 /** What the tests of the charts share: the cluster of this run, its releases, and the namespaces that these are in. */
 import { join } from 'node:path';
 import type { ClariveDaemon } from '../../src/api/clarive-daemon.ts';
-import { charts, chartsFolder, helm } from '../../charts/suite/helm.ts';
+import { chartsFolder, helm, type Chart } from '../../charts/suite/helm.ts';
 import { KubeClient } from '../../test/support/kube-client.ts';
 import { clariveDaemons, customResourceDefinitions, namespaces, pods } from '../../test/support/resources.ts';
 import { untilGone, untilList } from '../../test/support/until.ts';
@@ -13,8 +13,6 @@ export const systemNamespace = 'clarive-system';
 /** Of the daemons. */
 export const daemonNamespace = 'clarive';
 export const releaseName = 'clarive-operator';
-
-type Chart = (typeof charts)[number];
 
 /** A variable that the run sets for its tests. */
 export function given(name: string): string {
@@ -80,7 +78,7 @@ export function untilActive(kube: KubeClient, count: number): Promise<ClariveDae
   });
 }
 
-export function isActive(daemon: ClariveDaemon): boolean {
+function isActive(daemon: ClariveDaemon): boolean {
   return condition(daemon, 'Active')?.status === 'True';
 }
 

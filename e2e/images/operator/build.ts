@@ -90,18 +90,17 @@ export async function buildOperatorImage(
     const digestFile = join(scratch, 'digest');
     await rm(archive, { force: true });
     await buildah('push', '--quiet', '--digestfile', digestFile, ref, `oci-archive:${archive}:${ref}`);
-    const layers = await layerSizes(archive);
-    const baseLayers = await layerSizes(node.archive);
-    return {
-      ref,
-      archive,
-      digest: (await readFile(digestFile, 'utf8')).trim(),
-      size: sum(layers),
-      baseSize: sum(layers.slice(0, baseLayers.length)),
-    };
+    const digest = (await readFile(digestFile, 'utf8')).trim();
+    return { ref, archive, digest, ...(await sizesOf(archive, node.archive)) };
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
+}
+
+async function sizesOf(archive: string, base: string): Promise<Pick<BuiltImage, 'size' | 'baseSize'>> {
+  const layers = await layerSizes(archive);
+  const baseLayers = await layerSizes(base);
+  return { size: sum(layers), baseSize: sum(layers.slice(0, baseLayers.length)) };
 }
 
 /** What ELF calls the architectures (`e_machine`). */
