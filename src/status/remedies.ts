@@ -10,6 +10,17 @@ const remedies: readonly Remedy[] = [
     /./,
     'change resources, nodeSelector, affinity or tolerations in spec.template.spec, or free or add nodes',
   ],
+  [
+    'Starting',
+    /^Pod \S+ is starting: .*\bvolumes?\b/,
+    'correct that volume in spec.template.spec.volumes, or what it names',
+  ],
+  [
+    'CrashLooping',
+    /^Container .*OOMKilled/,
+    'raise resources.limits.memory of that container in spec.template.spec',
+  ],
+  ['CrashLooping', /OOMKilled/, 'raise resources.limits.memory of container "daemon" in spec.template.spec'],
   ['QuotaExceeded', /./, 'lower the resources in spec.template.spec, or raise the quota'],
 
   ['MissingReference', /serviceaccount/, 'create it, or correct spec.template.spec.serviceAccountName'],
@@ -35,9 +46,26 @@ const remedies: readonly Remedy[] = [
     /\bnon-root\b|runAsNonRoot/,
     'set securityContext.runAsUser in spec.template.spec to a number other than 0',
   ],
+  [
+    'ContainerConfigError',
+    /hook postStart/,
+    'correct lifecycle.postStart of that container in spec.template.spec',
+  ],
   ['ContainerConfigError', /^Container/, 'correct that container in spec.template.spec'],
   ['ContainerConfigError', /./, 'correct spec.env, spec.args or spec.template.spec'],
 
+  [
+    'InvalidSpec',
+    /volumeMounts\[\d+\]\.name\S*: Not found/,
+    'correct the name, or add a volume of that name to spec.template.spec.volumes',
+  ],
+  ['InvalidSpec', /not a valid selector operator/, 'use In, NotIn, Exists or DoesNotExist'],
+
+  [
+    'AdmissionRejected',
+    /(usage|ratio) per \w+ is/,
+    'change resources in spec.template.spec accordingly, or the LimitRange',
+  ],
   ['AdmissionRejected', /cannot \w+ resource/, 'give the operator that right'],
   ['AdmissionRejected', /./, 'change the spec accordingly, or the policy'],
 ];
