@@ -38,7 +38,7 @@ export const rows: readonly Row[] = [
     mistake: stuck('CrashLooping', { args: ['--exit-after', '0', '--exit-code', '3'] }),
     by: 'operator; status CrashLooping',
     field: 'exited with code 3',
-    remedy: 'see kubectl logs --previous',
+    remedy: 'see kubectl logs --previous bad-',
   },
   {
     wrong: 'a container that needs more memory than it may have',
@@ -65,9 +65,10 @@ export const rows: readonly Row[] = [
     mistake: stuck(
       'ContainerConfigError',
       pod({ initContainers: [{ name: 'extra', image, command: ['no-such'] }] }),
+      'exec: "no-such": executable file not found',
     ),
-    by: 'operator; status ContainerConfigError',
-    field: '"no-such"',
+    by: 'kubelet; status ContainerConfigError',
+    field: 'Container extra',
     remedy: 'correct that container in spec.template.spec',
   },
   {
@@ -345,11 +346,18 @@ export const rows: readonly Row[] = [
     remedy: 'did you mean --default-image?',
   },
   {
-    wrong: 'a settings file of the operator that is no YAML, and a setting that is no number',
-    mistake: unusable(['--config=FILE', '--workers=many'], 'logLevel: [debug\nworkers: 3\n'),
+    wrong: 'a setting of the operator that is no number',
+    mistake: unusable(['--workers=many']),
     by: 'operator, at its start',
-    field: '--workers',
-    remedy: 'set it to',
+    field: '--workers is "many"',
+    remedy: 'set it to a whole number from 1 to 256',
+  },
+  {
+    wrong: 'a settings file of the operator that is no YAML',
+    mistake: unusable(['--config=FILE'], 'logLevel: [debug\nworkers: 3\n'),
+    by: 'operator, at its start',
+    field: 'settings.yaml, line 2',
+    remedy: 'must be sufficiently indented and end with a ]',
   },
   {
     wrong: 'two replicas',

@@ -1,121 +1,123 @@
 /**
- * What users get wrong, each on a real cluster: who says so, which field it is, what to do. All the while other daemons run, and nothing
- * of it reaches them. At the end, a table.
+ * What users get wrong, each on a real cluster: they are told the field and what to do, and it reaches no other daemon. All the while, other
+ * daemons run beside it. At the end, a table.
  */
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, test } from 'node:test';
-import { inNamespace } from '../../test/support/in-namespace.ts';
+import { readFile } from 'node:fs/promises';
+import { after, test, type TestContext } from 'node:test';
 import { instanceLabel } from '../../src/api/labels.ts';
+import { inNamespace } from '../../test/support/in-namespace.ts';
 import type { KubeClient } from '../../test/support/kube-client.ts';
 import { clariveDaemons, configMaps, deployments, pods } from '../../test/support/resources.ts';
 import { until } from '../../test/support/until.ts';
 import { rows, type Row } from './bad-input-rows.ts';
 import { daemon, requisites, untilReason } from './daemons.ts';
 
-/** Most of them wait for Kubernetes most of the time. */
+/** Most rows wait for Kubernetes most of the time. */
 const sideBySide = 8;
 
-/** A stop of a healthy daemon has reached its Deployment by then, on whatever machine. */
+/** A stop of another daemon has reached its Deployment by then, on whatever machine. */
 const answersWithinMs = 5000;
 
 const others = ['one', 'two', 'three', 'four', 'five', 'six'];
-const stoppable = { template: { spec: { terminationGracePeriodSeconds: 2 } } };
+/** Runs beside them, until it shows that the operator still works. */
+const last = 'seven';
+/** One that is stopped at the moment of its start hears no signal. */
+const spec = { template: { spec: { terminationGracePeriodSeconds: 2 } } };
 
-/** What was told, row by row. */
-const table: string[][] = [];
-const result: string[] = [];
+const report: string[] = [];
 
 test(
   'bad input is told with field and remedy, and reaches no other daemon',
   { concurrency: sideBySide },
   (t) =>
     inNamespace(t, async (kube) => {
-      const folder = await mkdtemp(join(tmpdir(), 'clarive-operator-'));
-      t.after(() => rm(folder, { recursive: true }));
-      for (const object of requisites) await kube.create(configMaps, object);
-      for (const name of [...others, 'seven']) await kube.create(clariveDaemons, daemon(name, stoppable));
-      for (const name of [...others, 'seven']) await untilReason({ kube }, name, 'Running');
-      const podsBefore = await podsOf(kube, others);
-      const operatorBefore = await operatorSince();
+      await createRequisites(kube);
+      for (const name of [...others, last]) await kube.create(clariveDaemons, daemon(name, spec));
+      for (const name of [...others, last]) await untilReason({ kube }, name, 'Running');
+      const before = await lives(kube);
+      const operatorBefore = await operatorStart();
 
-      const make = ({ wrong, mistake, by, field, remedy, around }: Row, index: number) =>
-        t.test(wrong, (each) => {
-          const name = `bad-${index}`;
-          const check = async (within: KubeClient) => {
-            const told = await mistake({ kube: within, name, folder });
-            console.log('TOLD', JSON.stringify([wrong, told.by, told.message]));
-            assert.equal(told.by, by, told.message);
-            for (const part of [field, remedy])
-              assert.ok(told.message.includes(part), `It does not say ${part}: ${told.message}`);
-            table[index] = [wrong, told.by, field, remedy];
-          };
-          if (!around) return check(kube);
-          return inNamespace(each, async (own) => {
-            for (const object of requisites) await own.create(configMaps, object);
-            await around(own, each);
-            await check(own);
-          });
-        });
-      await Promise.all(rows.map(make));
+      const told = await Promise.all(rows.map((row, index) => tryRow(t, kube, row, `bad-${index}`)));
+      report.push('what was wrong | who said so | field | remedy', ...told.map((cells) => cells.join(' | ')));
 
-      const podsAfter = await podsOf(kube, others);
-      assert.deepEqual(podsAfter, podsBefore);
-      const restarts = podsAfter.reduce((sum, each) => sum + each.restarts, 0);
-      result.push(`others: ${podsAfter.length} pods same uid, ${restarts} restarts`);
-      assert.equal(result.at(-1), 'others: 6 pods same uid, 0 restarts');
-      assert.equal(await operatorSince(), operatorBefore);
-      const sinceMs = performance.now();
-      await kube.scale(clariveDaemons, 'seven', 0);
-      const isStopped = { timeoutMs: answersWithinMs, describe: 'the operator to stop another daemon' };
-      await until(kube, deployments, 'seven', ({ spec }) => spec?.replicas === 0, isStopped);
-      result.push(
-        `operator: same process, and stopped another daemon within ${Math.round(performance.now() - sinceMs)} ms`,
-      );
-      await untilReason({ kube }, 'seven', 'Stopped');
+      const now = await lives(kube);
+      const same = now.filter(({ uid }, index) => uid === before[index]?.uid);
+      const restarts = now.reduce((sum, life) => sum + life.restarts, 0);
+      const summary = `others: ${same.length} pods same uid, ${restarts} restarts`;
+      report.push(summary);
+      assert.equal(summary, 'others: 6 pods same uid, 0 restarts');
+      assert.deepEqual(now, before);
+
+      assert.equal(await operatorStart(), operatorBefore, 'The operator was started anew');
+      report.push(`operator: same process, its stop of another daemon came after ${await stopLast(kube)} ms`);
     }),
 );
 
-after(() => {
-  const lines = [['what was wrong', 'who said so', 'field', 'remedy'], ...table.filter(Boolean)];
-  const widths = [0, 1, 2, 3].map((column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
-  for (const line of lines)
-    console.log(
-      line
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    );
-  for (const line of result) console.log(line);
-});
+after(() => console.log(report.join('\n')));
 
-interface PodNow {
+async function createRequisites(kube: KubeClient): Promise<void> {
+  for (const object of requisites) await kube.create(configMaps, object);
+}
+
+/** Makes the mistake of a row and checks what is told of it; returns what is to be shown. */
+async function tryRow(t: TestContext, kube: KubeClient, row: Row, name: string): Promise<string[]> {
+  const cells = [row.wrong];
+  await t.test(row.wrong, async (own) => {
+    if (!row.around) return check(kube);
+    await inNamespace(own, async (apart) => {
+      await createRequisites(apart);
+      await row.around?.(apart, own);
+      await check(apart);
+    });
+  });
+  return cells;
+
+  async function check(within: KubeClient): Promise<void> {
+    const { by, message } = await row.mistake({ kube: within, name });
+    for (const part of [row.field, row.remedy])
+      assert.ok(message.includes(part), `"${part}" is missing in what was said by ${by}: ${message}`);
+    assert.equal(by, row.by, message);
+    cells.push(by, row.field, row.remedy);
+  }
+}
+
+interface Life {
   uid: string | undefined;
   restarts: number;
   startedAt: string | undefined;
 }
 
-/** The pods of these daemons, in the order of the daemons. */
-async function podsOf(kube: KubeClient, daemons: string[]): Promise<PodNow[]> {
+/** Of the pods of the others, in their order. */
+async function lives(kube: KubeClient): Promise<Life[]> {
   const all = await kube.list(pods);
-  return daemons.flatMap((name) =>
-    all
-      .filter(({ metadata }) => metadata?.labels?.[instanceLabel] === name)
-      .map(({ metadata, status }) => {
-        const [first] = status?.containerStatuses ?? [];
-        return {
-          uid: metadata?.uid,
-          restarts: first?.restartCount ?? -1,
-          startedAt: first?.state?.running?.startedAt,
-        };
-      }),
+  const own = others.flatMap((name) =>
+    all.filter(({ metadata }) => metadata?.labels?.[instanceLabel] === name),
   );
+  return own.map(({ metadata, status }) => {
+    const [container] = status?.containerStatuses ?? [];
+    return {
+      uid: metadata?.uid,
+      restarts: container?.restartCount ?? NaN,
+      startedAt: container?.state?.running?.startedAt,
+    };
+  });
 }
 
-/** When the operator's process was started, as the kernel counts it; throws if it is gone. */
-async function operatorSince(): Promise<string | undefined> {
+/** When its process was started, in ticks since boot (proc_pid_stat(5)); throws if it is gone. */
+async function operatorStart(): Promise<string | undefined> {
   const stat = await readFile(`/proc/${process.env['OPERATOR_PID']}/stat`, 'utf8');
-  return stat.slice(stat.lastIndexOf(')')).split(' ')[20];
+  const afterName = stat.slice(stat.lastIndexOf(')') + 2);
+  return afterName.split(' ')[19];
+}
+
+/** Returns after how many milliseconds the operator has passed the stop on. */
+async function stopLast(kube: KubeClient): Promise<number> {
+  const scaledMs = performance.now();
+  await kube.scale(clariveDaemons, last, 0);
+  const waiting = { timeoutMs: answersWithinMs, describe: 'the operator to stop another daemon' };
+  await until(kube, deployments, last, (child) => child.spec?.replicas === 0, waiting);
+  const stoppedMs = performance.now();
+  await untilReason({ kube }, last, 'Stopped');
+  return Math.round(stoppedMs - scaledMs);
 }

@@ -1,6 +1,7 @@
 /** Makes a mistake as a user makes it, and returns what the user is told of it and by whom. */
 import assert from 'node:assert/strict';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CoreV1Event } from '@kubernetes/client-node';
 import { parse } from 'yaml';
@@ -15,8 +16,6 @@ import { condition, daemon, patience, untilReason } from './daemons.ts';
 export interface Place {
   kube: KubeClient;
   name: string;
-  /** Empty, and gone with the test. */
-  folder: string;
 }
 
 export interface Told {
@@ -61,10 +60,7 @@ export function refusedEdit(change: (place: Place) => Promise<unknown>): Mistake
 }
 
 async function refusal(request: () => Promise<unknown>): Promise<Told> {
-  const error: unknown = await request().then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
+  const error: unknown = await request().catch((thrown: unknown) => thrown);
   assert.ok(error instanceof KubeError, `The API server did not refuse it: ${String(error)}`);
   const message = error.message.replace(/^.* answered \d+: /, '');
   const isRule = rules.some((rule) => message.includes(rule));
@@ -169,18 +165,20 @@ export function stuckAfterEdits(reason: Reason, first: Spec, second: Spec): Mist
   };
 }
 
-/** The operator does not start with these settings. */
-export function unusable(args: string[], file = ''): Mistake {
-  return async ({ folder }) => {
-    const path = join(folder, 'settings.yaml');
-    await writeFile(path, file);
-    const main = join(root, 'src/main.ts');
-    const flags = args.map((arg) => arg.replace('FILE', path));
-    const ended = await run(process.execPath, [main, ...flags], { env: { KUBECONFIG: '/dev/null' } }).then(
-      () => undefined,
-      (error: unknown) => error,
-    );
-    assert.ok(ended instanceof Error, 'The operator took these settings');
-    return { by: 'operator, at its start', message: ended.message.replace(/^.*ended with 1:\s*/s, '') };
+/** The operator does not start with these settings; `FILE` in an argument is a file with the text given. */
+export function unusable(args: string[], text = ''): Mistake {
+  return async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'clarive-operator-'));
+    try {
+      const file = join(folder, 'settings.yaml');
+      await writeFile(file, text);
+      const flags = args.map((arg) => arg.replace('FILE', file));
+      const started = run(process.execPath, [join(root, 'src/main.ts'), ...flags]);
+      const ended: unknown = await started.catch((error: unknown) => error);
+      assert.ok(ended instanceof Error, 'The operator took these settings');
+      return { by: 'operator, at its start', message: ended.message.replace(/^.*ended with 1:\s*/s, '') };
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   };
 }

@@ -56,7 +56,7 @@ const remedies: readonly Remedy[] = [
 
   [
     'InvalidSpec',
-    /volumeMounts\[\d+\]\.name\S*: Not found/,
+    /volumeMounts\[\d+\]\.name( of [^:]*)?: Not found/,
     'correct the name, or add a volume of that name to spec.template.spec.volumes',
   ],
   ['InvalidSpec', /not a valid selector operator/, 'use In, NotIn, Exists or DoesNotExist'],
