@@ -1,7 +1,14 @@
 /** What users get wrong, who tells them so, and what has to be in the words: the field, and what to do. */
+import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import type { KubeClient } from '../../test/support/kube-client.ts';
-import { clariveDaemons, deployments, limitRanges, namespaces } from '../../test/support/resources.ts';
+import {
+  clariveDaemons,
+  deployments,
+  limitRanges,
+  namespaces,
+  secrets,
+} from '../../test/support/resources.ts';
 import { forbidDeployments, forbidPods, foreignDeployment, onContainer, withVolume } from './changes.ts';
 import {
   refused,
@@ -145,6 +152,46 @@ export const rows: readonly Row[] = [
     by: 'kubelet; status ContainerConfigError',
     field: 'securityContext.runAsUser',
     remedy: 'to a number other than 0',
+  },
+  {
+    wrong: 'a null byte in a variable, from a Secret',
+    mistake: async (place) => {
+      const data = { password: Buffer.from('hunter2\0').toString('base64') };
+      await place.kube.create(secrets, { metadata: { name: place.name }, data });
+      const secretKeyRef = { name: place.name, key: 'password' };
+      const told = await stuck(
+        'ContainerConfigError',
+        { env: [{ name: 'PASSWORD', valueFrom: { secretKeyRef } }] },
+        "environment variable value can't contain null",
+      )(place);
+      assert.doesNotMatch(told.message, /hunter2/);
+      return told;
+    },
+    by: 'kubelet; status ContainerConfigError',
+    field: '"PASSWORD=…"',
+    remedy: 'correct spec.env',
+  },
+  {
+    wrong: 'a seccomp profile that the node does not have',
+    mistake: stuck(
+      'ContainerConfigError',
+      pod({ securityContext: { seccompProfile: { type: 'Localhost', localhostProfile: 'gone.json' } } }),
+      'cannot load seccomp profile',
+    ),
+    by: 'kubelet; status ContainerConfigError',
+    field: 'securityContext.seccompProfile in spec.template.spec',
+    remedy: 'or put that profile on every node',
+  },
+  {
+    wrong: 'a kernel setting that the node does not allow',
+    mistake: stuck(
+      'AdmissionRejected',
+      pod({ securityContext: { sysctls: [{ name: 'kernel.nope', value: '1' }] } }),
+      'forbidden sysctl: "kernel.nope"',
+    ),
+    by: 'kubelet; status AdmissionRejected',
+    field: 'securityContext.sysctls in spec.template.spec',
+    remedy: 'remove it from',
   },
   {
     wrong: 'more processors than any node has',

@@ -10,17 +10,6 @@ const remedies: readonly Remedy[] = [
     /./,
     'change resources, nodeSelector, affinity or tolerations in spec.template.spec, or free or add nodes',
   ],
-  [
-    'Starting',
-    /^Pod \S+ is starting: .*\bvolumes?\b/,
-    'correct that volume in spec.template.spec.volumes, or what it names',
-  ],
-  [
-    'CrashLooping',
-    /^Container .*OOMKilled/,
-    'raise resources.limits.memory of that container in spec.template.spec',
-  ],
-  ['CrashLooping', /OOMKilled/, 'raise resources.limits.memory of container "daemon" in spec.template.spec'],
   ['QuotaExceeded', /./, 'lower the resources in spec.template.spec, or raise the quota'],
 
   ['MissingReference', /serviceaccount/, 'create it, or correct spec.template.spec.serviceAccountName'],
@@ -33,6 +22,24 @@ const remedies: readonly Remedy[] = [
     'create it, or correct env and envFrom of that container in spec.template.spec',
   ],
   ['MissingReference', /^The daemon /, 'create it, or correct spec.env or spec.envFrom'],
+
+  [
+    'Starting',
+    /^Pod \S+ is starting: .*\bvolumes?\b/,
+    'correct that volume in spec.template.spec.volumes, or what it names',
+  ],
+  [
+    'Starting',
+    /scheduling gates are removed$/,
+    'whoever has set them has to remove them: see schedulingGates in spec.template.spec',
+  ],
+
+  [
+    'CrashLooping',
+    /^Container .*OOMKilled/,
+    'raise resources.limits.memory of that container in spec.template.spec',
+  ],
+  ['CrashLooping', /OOMKilled/, 'raise resources.limits.memory of container "daemon" in spec.template.spec'],
 
   [
     'ImagePullFailed',
@@ -51,6 +58,12 @@ const remedies: readonly Remedy[] = [
     /hook postStart/,
     'correct lifecycle.postStart of that container in spec.template.spec',
   ],
+  [
+    'ContainerConfigError',
+    /seccomp profile/,
+    'correct securityContext.seccompProfile in spec.template.spec, or put that profile on every node',
+  ],
+  ['ContainerConfigError', /error mounting/, 'correct volumeMounts of that container in spec.template.spec'],
   ['ContainerConfigError', /^Container/, 'correct that container in spec.template.spec'],
   ['ContainerConfigError', /./, 'correct spec.env, spec.args or spec.template.spec'],
 
@@ -65,6 +78,16 @@ const remedies: readonly Remedy[] = [
     'AdmissionRejected',
     /(usage|ratio) per \w+ is/,
     'change resources in spec.template.spec accordingly, or the LimitRange',
+  ],
+  [
+    'AdmissionRejected',
+    /forbidden sysctl/,
+    'remove it from securityContext.sysctls in spec.template.spec, or allow it in the kubelet of every node',
+  ],
+  [
+    'AdmissionRejected',
+    /enforce AppArmor/,
+    'correct securityContext.appArmorProfile in spec.template.spec, or the node',
   ],
   ['AdmissionRejected', /cannot \w+ resource/, 'give the operator that right'],
   ['AdmissionRejected', /./, 'change the spec accordingly, or the policy'],

@@ -355,7 +355,7 @@ const rows: Row[] = [
       scheduled: { reason: 'SchedulingGated', message: 'Scheduling is blocked' },
     }),
     'Starting Reconciling',
-    'Pod purge-1 waits until its scheduling gates are removed',
+    'Pod purge-1 waits until its scheduling gates are removed; whoever has set them has to remove them: see schedulingGates in spec.template.spec',
   ],
   [
     'Starting with the cause while the Deployment can not be written',

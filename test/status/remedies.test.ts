@@ -124,6 +124,31 @@ const rows: [reason: Reason, message: string, told: string][] = [
     'Pod purge-1 is starting: volume "jobs": hostPath type check failed',
     'Pod purge-1 is starting: volume "jobs": hostPath type check failed; correct that volume in spec.template.spec.volumes, or what it names',
   ],
+  [
+    'Starting',
+    'Pod purge-1 waits until its scheduling gates are removed',
+    'Pod purge-1 waits until its scheduling gates are removed; whoever has set them has to remove them: see schedulingGates in spec.template.spec',
+  ],
+  [
+    'ContainerConfigError',
+    "The daemon can't be started: cannot load seccomp profile gone.json",
+    "The daemon can't be started: cannot load seccomp profile gone.json; correct securityContext.seccompProfile in spec.template.spec, or put that profile on every node",
+  ],
+  [
+    'ContainerConfigError',
+    "The daemon can't be started: error mounting a to b: not a directory",
+    "The daemon can't be started: error mounting a to b: not a directory; correct volumeMounts of that container in spec.template.spec",
+  ],
+  [
+    'AdmissionRejected',
+    'The node rejects the pod: forbidden sysctl: kernel.nope not allowlisted',
+    'The node rejects the pod: forbidden sysctl: kernel.nope not allowlisted; remove it from securityContext.sysctls in spec.template.spec, or allow it in the kubelet of every node',
+  ],
+  [
+    'AdmissionRejected',
+    'The node rejects the pod: Cannot enforce AppArmor: AppArmor is not enabled on the host',
+    'The node rejects the pod: Cannot enforce AppArmor: AppArmor is not enabled on the host; correct securityContext.appArmorProfile in spec.template.spec, or the node',
+  ],
   ['Starting', 'Pod purge-1 is starting', 'Pod purge-1 is starting'],
   ['InvalidSpec', 'spec.env[0].name: Invalid value', 'spec.env[0].name: Invalid value'],
   ['Running', 'Pod purge-1 runs', 'Pod purge-1 runs'],
