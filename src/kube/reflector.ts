@@ -216,7 +216,7 @@ export class Reflector<T extends Stored> {
     const { store } = this.#options;
     const isOld = !collected && type !== 'DELETED' && store.hasSeen(keyOf(object), object.metadata);
     if (isOld) return; // what the answer to a write has shown already is not worth the work
-    const item = this.#project(object);
+    const item = (collected && this.#unchanged(object)) ?? this.#project(object);
     if (!item) return this.#forget(object, collected);
     if (collected) {
       if (type === 'DELETED') collected.delete(item.key);
@@ -231,6 +231,13 @@ export class Reflector<T extends Stored> {
     const known = this.#options.store.get(key);
     if (known?.uid === object.metadata.uid)
       this.#options.store.remove(known, object.metadata.resourceVersion);
+  }
+
+  /** What is kept of this very version: most of a list that follows an interruption is known already. */
+  #unchanged({ metadata }: RawObject): T | undefined {
+    const known = this.#options.store.get(keyOf({ metadata }));
+    const isSame = known?.uid === metadata.uid && known.resourceVersion === metadata.resourceVersion;
+    return isSame ? known : undefined;
   }
 
   /** What the store shall keep of the object; if that can't be told, what it has kept of it so far. */
@@ -266,7 +273,7 @@ export class Reflector<T extends Stored> {
         timeoutMs: 60_000,
       });
       for (const object of page.items) {
-        const item = this.#project(object);
+        const item = this.#unchanged(object) ?? this.#project(object);
         if (item) items.push(item);
       }
       resourceVersion = page.metadata.resourceVersion;

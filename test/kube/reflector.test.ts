@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import events from 'node:events';
 import { describe, test, type TestContext } from 'node:test';
-import { Reflector, type ReflectorOptions } from '../../src/kube/reflector.ts';
+import { Reflector, type RawObject, type ReflectorOptions } from '../../src/kube/reflector.ts';
 import { Store } from '../../src/kube/store.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { eventually } from './eventually.ts';
@@ -298,6 +298,24 @@ describe('a watch', () => {
     list.send(added('a', 20, { value: 'unreadable' }), endOfList(21), added('c', 22));
     await eventually(() => following.names().includes('c'));
     assert.deepEqual(following.names(), ['a', 'c']);
+  });
+
+  test('projects of a new list only what it does not know in this version', async (t) => {
+    const projected: string[] = [];
+    const counted = (object: RawObject) => {
+      projected.push(object.metadata.name);
+      return project(object);
+    };
+    const following = await Following.start(t, { project: counted });
+    const watch = (await following.server.next()).open();
+    watch.send(added('a', 1), added('b', 2), added('c', 3), endOfList(10));
+    await eventually(() => following.reflector.synced);
+    watch.send(errorEvent(410, 'Expired'));
+    await following.retry();
+    const list = (await following.server.next()).open();
+    list.send(added('a', 1), added('b', 20), added('c', 3, { uid: 'c2' }), endOfList(21), added('d', 22));
+    await eventually(() => following.names().includes('d'));
+    assert.deepEqual(projected, ['a', 'b', 'c', 'b', 'c', 'd']);
   });
 
   test('keeps its resume point after an event without a version', async (t) => {
