@@ -3,38 +3,26 @@
  * story of `reconcile/`.
  */
 import dotI, { type ResourceEvent, type ResourceMeta } from '@dot-i/k8s-operator';
-import type { KubernetesObject } from '@kubernetes/client-node';
 import type { Logger } from 'pino';
-import { apiVersion, kind, plural, type ClariveDaemon } from './api/clarive-daemon.ts';
-import {
-  kind as dispatcherKind,
-  plural as dispatcherPlural,
-  type ClariveDispatcher,
-} from './api/clarive-dispatcher.ts';
-import { fieldManager, managedByLabel } from './api/labels.ts';
-import { keyOf, splitKey, type ObjectKey } from './api/object-key.ts';
+import { apiVersion, plural, type ClariveDaemon } from './api/clarive-daemon.ts';
+import { plural as dispatcherPlural } from './api/clarive-dispatcher.ts';
+import { splitKey, type ObjectKey } from './api/object-key.ts';
 import type { Config } from './config.ts';
 import type { Clock } from './controller/clock.ts';
-import { carries } from './desired/compare.ts';
-import { dispatcherKeyOf, dispatcherOf, type Dispatching } from './desired/settings.ts';
+import { dispatcherKeyOf } from './desired/settings.ts';
+import type { WatchState } from './health.ts';
 import { ApiError } from './kube/api-error.ts';
 import { Credentials } from './kube/credentials.ts';
 import type { StoredDaemon, StoredDispatcher } from './kube/kube-cluster.ts';
-import type { WatchState } from './health.ts';
-import type { Metrics, MetricsSource } from './metrics.ts';
-import { LeaseElector, observeLease, type ObservedLease } from './kube/lease-elector.ts';
-import { Reflector, type RawObject, type ReflectorOptions } from './kube/reflector.ts';
-import { Store, type ChangeListener, type Stored } from './kube/store.ts';
+import { LeaseElector, type ObservedLease } from './kube/lease-elector.ts';
+import type { Stored } from './kube/store.ts';
 import { Transport } from './kube/transport.ts';
+import type { Metrics, MetricsSource } from './metrics.ts';
 import { Renderings } from './reconcile/renderings.ts';
-import {
-  observeDeployment,
-  observePod,
-  type ObservedDeployment,
-  type ObservedPod,
-} from './status/observed.ts';
-import { deploymentsOf, observeMountFailure, type MountFailure } from './status/mounts.ts';
+import type { MountFailure } from './status/mounts.ts';
+import type { ObservedDeployment, ObservedPod } from './status/observed.ts';
 import { Term } from './term.ts';
+import { View, type Resource, type Watcher } from './view.ts';
 
 export interface OperatorOptions {
   config: Config;
@@ -49,25 +37,18 @@ export interface OperatorOptions {
   identity: string;
 }
 
-/** What the reflectors of all kinds have in common. */
-type WatchOptions = Pick<
-  ReflectorOptions<Stored>,
-  'transport' | 'path' | 'namespace' | 'clock' | 'random' | 'onSynced' | 'onResumed' | 'onError'
->;
-
 interface Watch {
   resource: string;
-  reflector: Pick<Reflector<Stored>, 'synced' | 'silentForMs'>;
+  watcher: Watcher;
   /** When an attempt last failed, on the monotonic clock. */
   failedAtMs: number;
 }
 
-/** With the object as it was before, if there was one. */
-type OnEvent = (event: ResourceEvent, before?: Stored) => Promise<void>;
+/** An event as the base class has it, of what is kept of the object; with the object as it was before, if there was one. */
+type Change<T extends Stored> = ResourceEvent & { object: T; before?: T | undefined };
+type OnChange<T extends Stored> = (event: Change<T>) => Promise<void>;
 
 const idleQueue: MetricsSource['queue'] = { depths: () => new Map(), unfinishedSeconds: () => [] };
-
-const ourOwn = `${managedByLabel}=${fieldManager}`;
 
 /**
  * The operator for ClariveDaemons. `start` returns once the watches have shown all that exists, `stop` once the visits under way
@@ -80,21 +61,9 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
   readonly #options: OperatorOptions;
   readonly #transport: Transport;
   readonly #elector: LeaseElector | undefined;
-  readonly #dispatchers = new Store<StoredDispatcher>(
-    this.#announce(dispatcherPlural, apiVersion, dispatcherKind),
-  );
-  readonly #daemons = new Store<StoredDaemon>(this.#announce(plural, apiVersion, kind), ({ daemon }) =>
-    dispatcherKeyOf(daemon),
-  );
-  readonly #children = new Store<ObservedDeployment>(this.#announce('deployments', 'apps/v1', 'Deployment'));
-  readonly #pods = new Store<ObservedPod>(this.#announce('pods', 'v1', 'Pod'), ({ daemon }) => daemon);
-  readonly #mountFailures = new Store<MountFailure>(
-    unlessTold(this.#announce('events', 'v1', 'Event')),
-    ({ podUid }) => podUid,
-  );
-  readonly #leases = new Store<ObservedLease>(this.#announce('leases', 'coordination.k8s.io/v1', 'Lease'));
+  readonly #view: View;
   readonly #renderings: Renderings;
-  readonly #listeners = new Map<string, OnEvent>();
+  readonly #listeners = new Map<string, OnChange<never>>();
   readonly #watches: Watch[] = [];
   readonly #stopping = new AbortController();
   /** There while this process leads. */
@@ -109,6 +78,12 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
     if (!server) throw new Error(noCluster(config.context));
     this.#options = options;
     this.#renderings = new Renderings(config.defaults);
+    this.#view = new View({
+      renderings: this.#renderings,
+      selector: config.selector,
+      leaseName: config.leaderElection?.name,
+      onChange: (resource, before, after) => this.#announce(resource, before, after),
+    });
     const credentials = new Credentials(this.kubeConfig, () => clock.monotonic());
     const onResponse = metrics.requestObserver(new URL(server).host);
     this.#transport = new Transport({ credentials, userAgent, onResponse });
@@ -125,7 +100,7 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
 
   /** True once every watch has shown all that exists. */
   get ready(): boolean {
-    return this.#watches.length > 0 && this.#watches.every(({ reflector }) => reflector.synced);
+    return this.#watches.length > 0 && this.#watches.every(({ watcher }) => watcher.synced);
   }
 
   /** Whether this process writes: always, if there is no election. */
@@ -139,16 +114,16 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
   }
 
   *daemons(): Generator<ClariveDaemon> {
-    for (const { daemon } of this.#daemons.values()) yield daemon;
+    for (const { daemon } of this.#view.daemons.values()) yield daemon;
   }
 
   /** How each watch is doing, for the probes and metrics. */
   watches(): WatchState[] {
     const nowMs = this.#options.clock.monotonic();
-    return this.#watches.map(({ resource, reflector, failedAtMs }) => ({
+    return this.#watches.map(({ resource, watcher, failedAtMs }) => ({
       resource,
-      silentMs: reflector.silentForMs,
-      idleMs: Math.min(reflector.silentForMs, nowMs - failedAtMs),
+      silentMs: watcher.silentForMs,
+      idleMs: Math.min(watcher.silentForMs, nowMs - failedAtMs),
     }));
   }
 
@@ -168,38 +143,39 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
   /** Dispatchers and daemons come before the children, because a child is compared with what they want when it is seen. */
   protected override async init(): Promise<void> {
     const { namespaces, leaderElection } = this.#options.config;
-    const onDispatcher = async ({ type, object }: ResourceEvent, before?: Stored) => {
-      const { key, dispatcher } = object as unknown as StoredDispatcher;
-      const isModified = type === dotI.ResourceEventType.Modified;
-      const last = isModified ? (before as StoredDispatcher).dispatcher : undefined;
-      if (last?.metadata.generation === dispatcher.metadata.generation) this.#term?.onReport(key);
-      else this.#term?.onDispatcher(key);
+    const onDispatcher = async ({ type, object, before }: Change<StoredDispatcher>) => {
+      const last = type === dotI.ResourceEventType.Modified ? before?.dispatcher : undefined;
+      if (last?.metadata.generation === object.dispatcher.metadata.generation)
+        this.#term?.onReport(object.key);
+      else this.#term?.onDispatcher(object.key);
     };
-    const onDaemon = async ({ type, object }: ResourceEvent, before?: Stored) => {
-      const { key, daemon } = object as unknown as StoredDaemon;
-      this.#term?.onDaemon(key, type === dotI.ResourceEventType.Deleted ? undefined : daemon);
-      for (const dispatcher of dispatchersOf(before, object as unknown as Stored))
-        this.#term?.onReport(dispatcher);
+    const onDaemon = async ({ type, object, before }: Change<StoredDaemon>) => {
+      this.#term?.onDaemon(object.key, type === dotI.ResourceEventType.Deleted ? undefined : object.daemon);
+      for (const dispatcher of dispatchersOf(before, object)) this.#term?.onReport(dispatcher);
     };
-    const onChild = async ({ object }: ResourceEvent) =>
-      this.#term?.onChild((object as unknown as ObservedDeployment).key);
-    const onPod = async ({ object }: ResourceEvent) => this.#term?.onChild((object as ObservedPod).daemon);
-    const onMountFailure = async ({ object }: ResourceEvent) => {
-      const daemon = this.#pods.get((object as MountFailure).pod)?.daemon;
+    const onChild = async ({ object }: Change<ObservedDeployment>) => this.#term?.onChild(object.key);
+    const onPod = async ({ object }: Change<ObservedPod>) => this.#term?.onChild(object.daemon);
+    const onMountFailure = async ({ object }: Change<MountFailure>) => {
+      const daemon = this.#view.pods.get(object.pod)?.daemon;
       if (daemon !== undefined) this.#term?.onChild(daemon);
     };
-    const observeLeases = async ({ type, object }: ResourceEvent) =>
-      this.#elector?.observe(type === dotI.ResourceEventType.Deleted ? undefined : (object as ObservedLease));
-    const everywhere = async (apiGroup: string, apiVersion_: string, resource: string, onEvent: OnEvent) => {
+    const onLease = async ({ type, object }: Change<ObservedLease>) =>
+      this.#elector?.observe(type === dotI.ResourceEventType.Deleted ? undefined : object);
+    const everywhere = async <T extends Stored>(
+      apiGroup: string,
+      apiVersion_: string,
+      resource: string,
+      onChange: OnChange<T>,
+    ) => {
       const scopes = namespaces.length > 0 ? namespaces : [undefined];
       await Promise.all(
-        scopes.map((scope) => this.watchResource(apiGroup, apiVersion_, resource, onEvent, scope)),
+        scopes.map((scope) => this.watchResource(apiGroup, apiVersion_, resource, onChange, scope)),
       );
     };
 
     const pods = everywhere('', 'v1', 'pods', onPod);
     const leases = leaderElection
-      ? this.watchResource('coordination.k8s.io', 'v1', 'leases', observeLeases, leaderElection.namespace)
+      ? this.watchResource('coordination.k8s.io', 'v1', 'leases', onLease, leaderElection.namespace)
       : undefined;
     const [group = '', version = ''] = apiVersion.split('/');
     const dispatchers = everywhere(group, version, dispatcherPlural, onDispatcher);
@@ -211,22 +187,11 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
 
   /** Leads until the operator stops or the lease is lost. */
   async #lead(lost: AbortSignal): Promise<void> {
-    const view = {
-      transport: this.#transport,
-      dispatchers: this.#dispatchers,
-      daemons: this.#daemons,
-      children: this.#children,
-      pods: this.#pods,
-      observeDispatcher,
-      mountFailures: this.#mountFailures,
-      observeDaemon: (object: RawObject) => this.#observeDaemon(object),
-      observeChild: (object: RawObject) => this.#observeChild(object),
-    };
-    const renderings = this.#renderings;
     const term = new Term({
       ...this.#options,
-      view,
-      renderings,
+      transport: this.#transport,
+      view: this.#view,
+      renderings: this.#renderings,
       lost,
       leads: () => this.#elector?.leads ?? true,
     });
@@ -238,17 +203,17 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
   }
 
   /** Follows the resource until the operator stops; returns when everything that exists has been seen once. */
-  protected override async watchResource(
+  protected override async watchResource<T extends Stored>(
     resourceGroup: string,
     resourceVersion: string,
     resourcePlural: string,
-    onEvent: OnEvent,
+    onChange: OnChange<T>,
     namespace?: string,
   ): Promise<void> {
     const { clock, logger, metrics, random } = this.#options;
-    this.#listeners.set(resourcePlural, onEvent);
+    this.#listeners.set(resourcePlural, onChange);
     const { promise: synced, resolve: onSynced } = Promise.withResolvers<void>();
-    const reflector = this.#reflector(resourcePlural, {
+    const watcher = this.#view.watcher(resourcePlural, {
       transport: this.#transport,
       path: collectionPath(resourceGroup, resourceVersion, resourcePlural, namespace),
       clock,
@@ -256,6 +221,7 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
       ...(namespace && { namespace }),
       onSynced,
       onResumed: () => this.#term?.retryFailed(),
+      onSilence: (err) => logger.debug({ err, resource: resourcePlural }, 'Watch opened anew'),
       onError: (err, retryInMs) => {
         if (retryInMs === 0) return logger.error({ err, resource: resourcePlural }, 'Object skipped');
         watch.failedAtMs = clock.monotonic();
@@ -263,120 +229,26 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
         logger.warn({ err, resource: resourcePlural, retryInMs }, watchMessage(err));
       },
     });
-    const watch: Watch = { resource: resourcePlural, reflector, failedAtMs: -Infinity };
+    const watch: Watch = { resource: resourcePlural, watcher, failedAtMs: -Infinity };
     this.#watches.push(watch);
-    await Promise.race([synced, reflector.run(this.#stopping.signal)]);
+    await Promise.race([synced, watcher.run(this.#stopping.signal)]);
   }
 
-  #reflector(
-    resourcePlural: string,
-    watch: WatchOptions,
-  ): Pick<Reflector<Stored>, 'run' | 'synced' | 'silentForMs'> {
-    const { selector } = this.#options.config;
-    const selected = selector && { labelSelector: selector };
-    switch (resourcePlural) {
-      case dispatcherPlural:
-        return new Reflector({
-          ...watch,
-          ...selected,
-          store: this.#dispatchers,
-          project: observeDispatcher,
-        });
-      case plural:
-        return new Reflector({
-          ...watch,
-          ...selected,
-          store: this.#daemons,
-          project: (object) => this.#observeDaemon(object),
-        });
-      case 'deployments':
-        return new Reflector({
-          ...watch,
-          labelSelector: ourOwn,
-          store: this.#children,
-          project: (object) => this.#observeChild(object),
-        });
-      case 'pods':
-        return new Reflector({ ...watch, labelSelector: ourOwn, store: this.#pods, project: observePod });
-      case 'events':
-        return new Reflector({
-          ...watch,
-          fieldSelector: 'involvedObject.kind=Pod,reason=FailedMount',
-          bookmarks: false,
-          store: this.#mountFailures,
-          project: (object) => this.#observeMountFailure(object),
-        });
-      case 'leases':
-        return new Reflector({
-          ...watch,
-          fieldSelector: `metadata.name=${this.#options.config.leaderElection?.name}`,
-          store: this.#leases,
-          project: observeLease,
-        });
-      default:
-        throw new Error(`Cannot watch "${resourcePlural}": nothing says what to keep of it`);
-    }
-  }
-
-  /** Tells a store's changes to whoever declared the watch, as the events of the base class. */
-  #announce<T extends Stored>(
-    resourcePlural: string,
-    objectApiVersion: string,
-    objectKind: string,
-  ): ChangeListener<T> {
-    return (before, after) => {
-      const item = after ?? before;
-      if (!item) return;
-      const type = !after
-        ? dotI.ResourceEventType.Deleted
-        : before
-          ? dotI.ResourceEventType.Modified
-          : dotI.ResourceEventType.Added;
-      const { namespace, name } = splitKey(item.key);
-      const meta: ResourceMeta = {
-        id: `${resourcePlural}.${objectApiVersion}`,
-        apiVersion: objectApiVersion,
-        kind: objectKind,
-        namespace,
-        name,
-        resourceVersion: item.resourceVersion,
-      };
-      void this.#listeners.get(resourcePlural)?.({ type, meta, object: item as KubernetesObject }, before);
+  /** Tells a change to whoever declared the watch. */
+  #announce<T extends Stored>(resource: Resource, before: T | undefined, after: T | undefined): void {
+    const item = after ?? before;
+    const onChange = this.#listeners.get(resource.plural) as OnChange<T> | undefined;
+    if (!item || !onChange) return;
+    const { Added, Modified, Deleted } = dotI.ResourceEventType;
+    const type = !after ? Deleted : before ? Modified : Added;
+    const meta: ResourceMeta = {
+      id: `${resource.plural}.${resource.apiVersion}`,
+      apiVersion: resource.apiVersion,
+      kind: resource.kind,
+      ...splitKey(item.key),
+      resourceVersion: item.resourceVersion,
     };
-  }
-
-  /**
-   * The daemon as its user wrote it, and its status; without what only the API server's bookkeeping needs. A spec that is known already
-   * is kept once.
-   */
-  #observeDaemon(object: RawObject): StoredDaemon {
-    const { managedFields: _, ...metadata } = object.metadata;
-    const daemon = { ...object, metadata } as unknown as ClariveDaemon;
-    const key = keyOf(object);
-    const known = this.#daemons.get(key)?.daemon;
-    const { uid, generation } = daemon.metadata;
-    if (known && known.metadata.uid === uid && known.metadata.generation === generation)
-      daemon.spec = known.spec;
-    return { key, uid: metadata.uid, resourceVersion: metadata.resourceVersion, daemon };
-  }
-
-  #dispatcherOf(daemon: ClariveDaemon): Dispatching {
-    return dispatcherOf(daemon, (key) => this.#dispatchers.get(key)?.dispatcher);
-  }
-
-  #observeChild(object: RawObject): ObservedDeployment {
-    const daemon = this.#daemons.get(keyOf(object))?.daemon;
-    const desired = daemon && this.#renderings.of(daemon, this.#dispatcherOf(daemon));
-    const carried = desired && 'digest' in desired && carries(object, desired.deployment);
-    return observeDeployment(object, carried ? desired.digest : undefined);
-  }
-
-  /** Events have no labels: what tells whose they are is the pod or, because an Event may be seen before it, the pod's name. */
-  #observeMountFailure(object: RawObject): MountFailure | undefined {
-    const failure = observeMountFailure(object);
-    const mayBeOurs =
-      this.#pods.get(failure.pod) ?? deploymentsOf(failure.pod).some((key) => this.#daemons.get(key));
-    return mayBeOurs ? failure : undefined;
+    void onChange({ type, meta, object: item, before });
   }
 
   // What follows the base class would do with requests of its own; here every write goes through KubeCluster.
@@ -446,21 +318,8 @@ function collectionPath(
   return namespace ? `${root}/namespaces/${namespace}/${plural_}` : `${root}/${plural_}`;
 }
 
-function observeDispatcher(object: RawObject): StoredDispatcher {
-  const { managedFields: _, ...metadata } = object.metadata;
-  const dispatcher = { ...object, metadata } as unknown as ClariveDispatcher;
-  return { key: keyOf(object), uid: metadata.uid, resourceVersion: metadata.resourceVersion, dispatcher };
-}
-
 /** The dispatchers that a daemon, as it was and as it is, is attached to. */
-function dispatchersOf(...states: (Stored | undefined)[]): Set<ObjectKey> {
-  const keys = states.map((state) => state && dispatcherKeyOf((state as StoredDaemon).daemon));
+function dispatchersOf(...states: (StoredDaemon | undefined)[]): Set<ObjectKey> {
+  const keys = states.map((state) => state && dispatcherKeyOf(state.daemon));
   return new Set(keys.filter((key) => key !== undefined));
-}
-
-/** The kubelet tells the same failure again and again. */
-function unlessTold(announce: ChangeListener<MountFailure>): ChangeListener<MountFailure> {
-  return (before, after) => {
-    if (before?.message !== after?.message) announce(before, after);
-  };
 }

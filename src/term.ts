@@ -6,31 +6,21 @@ import type { Config } from './config.ts';
 import type { Clock } from './controller/clock.ts';
 import { Controller } from './controller/controller.ts';
 import { backlogPriority, type WorkQueue } from './controller/work-queue.ts';
-import type { Renderings } from './reconcile/renderings.ts';
 import { ApiError } from './kube/api-error.ts';
 import { overlayChild } from './desired/overlay.ts';
 import { EventRecorder } from './kube/event-recorder.ts';
-import { KubeCluster, type KubeClusterOptions } from './kube/kube-cluster.ts';
+import { KubeCluster } from './kube/kube-cluster.ts';
+import type { Transport } from './kube/transport.ts';
 import type { Metrics } from './metrics.ts';
 import { reconcileDispatcher } from './reconcile/reconcile-dispatcher.ts';
 import { reconcile } from './reconcile/reconcile.ts';
+import type { Renderings } from './reconcile/renderings.ts';
 import { StatusSchedule } from './reconcile/status-schedule.ts';
-
-export type View = Pick<
-  KubeClusterOptions,
-  | 'transport'
-  | 'dispatchers'
-  | 'daemons'
-  | 'children'
-  | 'pods'
-  | 'mountFailures'
-  | 'observeDispatcher'
-  | 'observeDaemon'
-  | 'observeChild'
->;
+import type { View } from './view.ts';
 
 export interface TermOptions {
-  /** What the watches show, and the way to the API server. */
+  transport: Transport;
+  /** What the watches show. */
   view: View;
   renderings: Renderings;
   config: Config;
@@ -140,16 +130,17 @@ export class Term {
   }
 }
 
-function clusterOf({ view, logger, clock, identity, lost, leads }: TermOptions): KubeCluster {
+function clusterOf({ transport, view, logger, clock, identity, lost, leads }: TermOptions): KubeCluster {
   const events = new EventRecorder({
-    transport: view.transport,
+    transport,
     now: () => clock.now(),
     instance: identity,
     signal: lost,
     onError: (err) => logger.debug({ err }, 'Event dropped'),
   });
   return new KubeCluster({
-    ...view,
+    transport,
+    view,
     overlayChild,
     events,
     signal: lost,

@@ -101,10 +101,12 @@ describe('every watch', () => {
 
   test('is made nowhere but there', () => {
     const makers = sources().filter((file) => sourceOf(file).includes('new Reflector'));
-    assert.deepEqual(makers, ['operator.ts']);
-    const uses = sourceOf('operator.ts').match(/this\.#reflector\(/g) ?? [];
+    assert.deepEqual(makers, ['view.ts']);
+    const users = sources().filter((file) => /\.watcher\(/.test(sourceOf(file)));
+    assert.deepEqual(users, ['operator.ts']);
+    const uses = sourceOf('operator.ts').match(/\.watcher\(/g) ?? [];
     assert.equal(uses.length, 1);
-    assert.match(String(ours['watchResource']), /this\.#reflector\(/);
+    assert.match(String(ours['watchResource']), /\.watcher\(/);
   });
 });
 

@@ -28,18 +28,24 @@ export interface StoredDispatcher extends Stored {
   dispatcher: ClariveDispatcher;
 }
 
-export interface KubeClusterOptions {
-  transport: Pick<Transport, 'request'>;
+/** What the watches have shown, and how answers to writes are taken in. */
+export interface ClusterView {
   dispatchers: Store<StoredDispatcher>;
   /** Indexed by the key of their dispatcher. */
   daemons: Store<StoredDaemon>;
   children: Store<ObservedDeployment>;
+  /** Indexed by the key of their daemon. */
   pods: Store<ObservedPod>;
-  observeDispatcher: (object: RawObject) => StoredDispatcher;
   /** Indexed by the uid of the pod. */
   mountFailures: Store<MountFailure>;
+  observeDispatcher: (object: RawObject) => StoredDispatcher;
   observeDaemon: (object: RawObject) => StoredDaemon;
   observeChild: (object: RawObject) => ObservedDeployment;
+}
+
+export interface KubeClusterOptions {
+  transport: Pick<Transport, 'request'>;
+  view: ClusterView;
   /** Puts everything that is desired into a child as the server sends it. */
   overlayChild: (child: RawObject, desired: Deployment) => { spec: object };
   events: EventRecorder;
@@ -61,35 +67,37 @@ const strict = { fieldManager, fieldValidation: 'Strict' };
 /** The story's cluster on a real API server: reads come from the watches' stores, writes go through the transport. */
 export class KubeCluster implements Cluster {
   readonly #options: KubeClusterOptions;
+  readonly #view: ClusterView;
   /** The daemons as they will be once the status writes under way are done. */
   readonly #awaited = new Map<ObjectKey, ClariveDaemon>();
 
   constructor(options: KubeClusterOptions) {
     this.#options = options;
+    this.#view = options.view;
   }
 
   daemon(key: ObjectKey): ClariveDaemon | undefined {
-    return this.#options.daemons.get(key)?.daemon;
+    return this.#view.daemons.get(key)?.daemon;
   }
 
   dispatcher(key: ObjectKey): ClariveDispatcher | undefined {
-    return this.#options.dispatchers.get(key)?.dispatcher;
+    return this.#view.dispatchers.get(key)?.dispatcher;
   }
 
   attached(dispatcher: ObjectKey): ClariveDaemon[] {
-    return this.#options.daemons.indexed(dispatcher).map(({ daemon }) => daemon);
+    return this.#view.daemons.indexed(dispatcher).map(({ daemon }) => daemon);
   }
 
   child(key: ObjectKey): ObservedDeployment | undefined {
-    return this.#options.children.get(key);
+    return this.#view.children.get(key);
   }
 
   pods(key: ObjectKey): ObservedPod[] {
-    return this.#options.pods.indexed(key);
+    return this.#view.pods.indexed(key);
   }
 
   mountFailures(key: ObjectKey): MountFailure[] {
-    const { mountFailures } = this.#options;
+    const { mountFailures } = this.#view;
     return this.pods(key).flatMap(({ uid }) => mountFailures.indexed(uid));
   }
 
@@ -124,7 +132,7 @@ export class KubeCluster implements Cluster {
     const path = `${childPath(child)}/scale`;
     const body = { metadata: { uid: child.uid }, spec: { replicas } };
     await this.#writeChild({ method: 'PATCH', path, body, query: strict, contentType: mergePatchType });
-    this.#options.children.amend(child.key, child.uid, { replicas, generation: child.generation + 1 });
+    this.#view.children.amend(child.key, child.uid, { replicas, generation: child.generation + 1 });
     this.#options.onChildWritten(child.key, 'Deployment scaled', { replicas });
   }
 
@@ -133,7 +141,7 @@ export class KubeCluster implements Cluster {
     this.#awaited.set(key, { ...daemon, status });
     try {
       const answer = await this.#patchStatus(plural, daemon, status);
-      if (answer) this.#options.daemons.upsert(this.#options.observeDaemon(answer));
+      if (answer) this.#view.daemons.upsert(this.#view.observeDaemon(answer));
     } finally {
       this.#awaited.delete(key);
     }
@@ -141,7 +149,7 @@ export class KubeCluster implements Cluster {
 
   async writeDispatcherStatus(dispatcher: ClariveDispatcher, status: ClariveDispatcherStatus): Promise<void> {
     const answer = await this.#patchStatus(dispatcherPlural, dispatcher, status);
-    if (answer) this.#options.dispatchers.upsert(this.#options.observeDispatcher(answer));
+    if (answer) this.#view.dispatchers.upsert(this.#view.observeDispatcher(answer));
   }
 
   /** Whether the daemon shows no more than the status write under way for it: nothing that a visit would have to look at. */
@@ -239,16 +247,16 @@ export class KubeCluster implements Cluster {
     if (!(error instanceof ApiError) || error.reason !== 'AlreadyExists') throw error;
     const path = `${deploymentsPath(metadata.namespace ?? '')}/${metadata.name}`;
     const existing = await this.#request({ method: 'GET', path });
-    const child = this.#options.observeChild(existing);
+    const child = this.#view.observeChild(existing);
     const labels = existing.metadata['labels'] as Record<string, string> | undefined;
     const isOwn = child.controller && child.controller.uid === metadata.ownerReferences?.[0]?.uid;
     if (!isOwn && labels?.[managedByLabel] !== fieldManager) throw nameTaken(error);
-    this.#options.children.learn(child);
+    this.#view.children.learn(child);
     throw error;
   }
 
   #learnChild(answer: RawObject): void {
-    this.#options.children.upsert(this.#options.observeChild(answer));
+    this.#view.children.upsert(this.#view.observeChild(answer));
   }
 
   async #writeChild(request: ApiRequest): Promise<RawObject> {

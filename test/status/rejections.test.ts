@@ -64,7 +64,7 @@ test('is AdmissionRejected in the words of the kubelet, and says the same whethe
     [verdict(before), messageOf(before)],
     [
       'AdmissionRejected Stalled',
-      `The node rejects the pod: ${words}; change the spec accordingly, or the policy`,
+      `The node rejects the pod: ${words}; remove it from securityContext.sysctls in spec.template.spec, or allow it in the kubelet of every node`,
     ],
   );
   const after = look({ before, pods: [...three, fresh(2)], second: 61 }).status;

@@ -4,6 +4,7 @@ import type {
   V1CustomResourceDefinition,
   V1Deployment,
   V1Lease,
+  V1LimitRange,
   V1Namespace,
   V1Pod,
   V1PodDisruptionBudget,
@@ -41,6 +42,7 @@ export const pods = resource<Json<V1Pod>>('v1', 'Pod', 'pods');
 export const configMaps = resource<Json<V1ConfigMap>>('v1', 'ConfigMap', 'configmaps');
 export const secrets = resource<Json<V1Secret>>('v1', 'Secret', 'secrets');
 export const quotas = resource<Json<V1ResourceQuota>>('v1', 'ResourceQuota', 'resourcequotas');
+export const limitRanges = resource<Json<V1LimitRange>>('v1', 'LimitRange', 'limitranges');
 export const events = resource<Json<CoreV1Event>>('v1', 'Event', 'events');
 export const leases = resource<Json<V1Lease>>('coordination.k8s.io/v1', 'Lease', 'leases');
 export const disruptionBudgets = resource<Json<V1PodDisruptionBudget>>(
