@@ -20,11 +20,21 @@ export const nameOf = ({ metadata }: Pod): string => metadata?.name ?? '';
 
 /** Waits until there are exactly so many pods of the operator, all of them Ready. */
 export function untilReady(kube: KubeClient, count = 2): Promise<Pod[]> {
-  return untilPods(kube, count, (all) => all.length === count && all.every(isReady));
+  const isMet = (all: Pod[]) => all.length === count && all.every(isReady);
+  return untilPods(kube, `${count} pods of the operator to be Ready`, isMet);
 }
 
-function untilPods(kube: KubeClient, count: number, isMet: (all: Pod[]) => boolean): Promise<Pod[]> {
-  const describe = `${count} pods of the operator to be Ready`;
+/** Waits until a pod of the operator is Ready that is none of those, and returns it. */
+export async function untilAnotherReady(kube: KubeClient, those: Pod[]): Promise<Pod> {
+  const known = new Set(those.map(nameOf));
+  const isAnother = (pod: Pod) => isReady(pod) && !known.has(nameOf(pod));
+  const found = await untilPods(kube, 'another pod of the operator to be Ready', (all) =>
+    all.some(isAnother),
+  );
+  return found.find(isAnother) ?? {};
+}
+
+function untilPods(kube: KubeClient, describe: string, isMet: (all: Pod[]) => boolean): Promise<Pod[]> {
   return untilList(kube, pods, { labelSelector }, isMet, { timeoutMs: 120_000, describe });
 }
 
@@ -55,12 +65,15 @@ export async function fetchFrom(kube: KubeClient, pod: Pod, port: number, path: 
   return String(body);
 }
 
-/** Seconds from the start of the container's process to the line "Ready" in its log. */
-export async function secondsToReady(kube: KubeClient, pod: Pod): Promise<number> {
+/** A start of the operator, in milliseconds since 1970: of its process, and when its log says that it is ready. */
+export async function startOf(
+  kube: KubeClient,
+  pod: Pod,
+): Promise<{ startedAtMs: number; readyAtMs: number }> {
   const log = await kubectl('logs', nameOf(pod), '--namespace', kube.namespace, '--timestamps');
   const [readyAt] = /^\S+(?= .*"msg":"Ready")/m.exec(log) ?? [];
   if (readyAt === undefined) throw new Error(`${nameOf(pod)} has not said that it is ready:\n${log}`);
-  return (Date.parse(readyAt) - (await processStart(pod))) / 1000;
+  return { startedAtMs: await processStart(pod), readyAtMs: Date.parse(readyAt) };
 }
 
 /** When the container's first process began, in milliseconds since 1970. */
