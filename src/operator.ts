@@ -75,7 +75,7 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
     const { clock, config, identity, logger, metrics, random, userAgent } = options;
     if (config.context) this.kubeConfig.setCurrentContext(config.context);
     const server = this.kubeConfig.getCurrentCluster()?.server;
-    if (!server) throw new Error(noCluster(config.context));
+    if (!server || server === fallbackServer) throw new Error(noCluster(config.context));
     this.#options = options;
     this.#renderings = new Renderings(config.defaults);
     this.#view = new View({
@@ -291,9 +291,12 @@ function watchMessage(error: unknown): string {
   return unknownKind ? 'The CRD is not installed: kubectl apply -f crds/' : 'Watch interrupted, resuming';
 }
 
+/** What the client takes where it finds neither a kubeconfig nor the token of a pod. */
+const fallbackServer = 'http://localhost:8080';
+
 function noCluster(context: string | undefined): string {
   return context === undefined
-    ? 'Cannot find a cluster: set KUBECONFIG to a kubeconfig with a current context, or name one with --context'
+    ? 'Cannot find a cluster: set KUBECONFIG to a kubeconfig with a current context, or name one with --context; in a pod, mount the token of its service account'
     : `Cannot find the context "${context}" in the kubeconfig: kubectl config get-contexts lists those that exist`;
 }
 

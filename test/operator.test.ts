@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -245,6 +246,15 @@ describe('the client', () => {
     const theirs = requireThere('@kubernetes/client-node') as { KubeConfig: unknown };
     assert.equal(theirs.KubeConfig, KubeConfig);
   });
+});
+
+test('an operator that finds neither a kubeconfig nor the token of a pod says so', () => {
+  const main = join(import.meta.dirname, '../src/main.ts');
+  const env = { PATH: process.env['PATH'], HOME: '/none' };
+  const args = [main, '--health-address=:0', '--metrics-address=0'];
+  const { status, stderr } = spawnSync(process.execPath, args, { env, encoding: 'utf8', timeout: 20_000 });
+  assert.equal(status, 1);
+  assert.match(stderr, /^Cannot find a cluster: set KUBECONFIG .* in a pod, mount the token/);
 });
 
 function pathOf([group, version, plural, , namespace]: string[]): string {
