@@ -39,7 +39,6 @@ export async function createNamespaces(kube: KubeClient, ...names: string[]): Pr
 
 /** Removes all that a test has installed, and returns when it is gone. */
 export async function clear(kube: KubeClient): Promise<void> {
-  await kubectl('delete', 'clarivedaemons,clarivedispatchers', '--all', '--all-namespaces').catch(() => '');
   for (const name of [daemonNamespace, systemNamespace])
     if (await kube.find(namespaces, name)) await kube.delete(namespaces, name);
   for (const name of [daemonNamespace, systemNamespace])
