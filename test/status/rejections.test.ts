@@ -71,6 +71,13 @@ test('is AdmissionRejected in the words of the kubelet, and says the same whethe
   assert.deepEqual(after, before);
 });
 
+test('hides no older pod that still runs', () => {
+  const older = aPod({ name: 'purge-0', deleting: true });
+  const { status } = look({ pods: [older, ...three, fresh(2)], child: aChild({ current: 1 }) });
+  assert.equal(verdict(status), 'AdmissionRejected Stalled Active');
+  assert.deepEqual([status.replicas, status.readyReplicas, status.pod?.name], [1, 1, 'purge-0']);
+});
+
 test('is Starting again once the spec has changed', () => {
   const { status } = look({ pods: three, child: aChild({ generation: 2, observedGeneration: 1 }) });
   assert.equal(verdict(status), 'Starting Reconciling');
