@@ -10,7 +10,9 @@ import { pipeline } from 'node:stream/promises';
 import { run as runTests } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { parseArgs } from 'node:util';
+import { chartTools } from '../charts/tools.ts';
 import { Tally, type TestEvent } from '../test/support/tally.ts';
+import { InstalledOperator } from './chart/installed-operator.ts';
 import {
   existingCluster,
   formatLeftovers,
@@ -19,8 +21,6 @@ import {
   type Cluster,
 } from './cluster/index.ts';
 import { lastLines, run } from './host/run.ts';
-import { chartTools } from '../charts/tools.ts';
-import { InstalledOperator } from './chart/installed-operator.ts';
 import { standInImage, type Image } from './images/index.ts';
 import { buildOperatorImage, hostArchitecture } from './images/operator/build.ts';
 import { OperatorProcess } from './operator-process.ts';
@@ -75,7 +75,9 @@ async function main(): Promise<number> {
     await Promise.race([reported, operator.ended]);
     if (tally.failed > 0) await printState(cluster, operator);
   } finally {
-    await operator?.stop();
+    await operator
+      ?.stop()
+      .catch((error: unknown) => tally.fail('The operator has not ended in good order:', error));
     progress(`left behind: ${formatLeftovers(await cluster.stop())}`);
   }
   console.log(tally.summary());

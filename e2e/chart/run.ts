@@ -14,7 +14,7 @@ import { parseArgs } from 'node:util';
 import { chartTools } from '../../charts/tools.ts';
 import { Tally, type TestEvent } from '../../test/support/tally.ts';
 import { formatLeftovers, startCluster } from '../cluster/index.ts';
-import { run } from '../host/run.ts';
+import { lastLines, run } from '../host/run.ts';
 import { standInImage, type Image } from '../images/index.ts';
 import { buildOperatorImage, hostArchitecture, type BuiltImage } from '../images/operator/build.ts';
 import { olderRelease, type OlderRelease } from './older-release.ts';
@@ -119,7 +119,7 @@ async function runSuite(minor: string, tally: Tally): Promise<void> {
     exitCodes: [0, 1],
     onOutput: (text) => void process.stdout.write(text),
   });
-  const [, passed, failed] = /^(\d+) passed, (\d+) failed\n$/m.exec(output) ?? [];
+  const [, passed, failed] = /^(\d+) passed, (\d+) failed$/.exec(lastLines(output, 1)) ?? [];
   if (passed === undefined)
     return tally.fail('The suite has ended early', new Error(`on Kubernetes ${minor}`));
   tally.passed += Number(passed);
