@@ -68,7 +68,7 @@ async function main(): Promise<number> {
   let operator: RunningOperator | undefined;
   try {
     operator = await startOperator(cluster, image, values.chart);
-    const env = { ...cluster.env, ...environment(cluster, image) };
+    const env = { ...cluster.env, ...environment(cluster, image), OPERATOR_PID: String(operator.pid) };
     const reported = pipeline(Readable.from(events(files, env, tally)), new spec(), process.stdout, {
       end: false,
     });
@@ -86,6 +86,8 @@ async function main(): Promise<number> {
 
 /** An operator, wherever it runs. */
 interface RunningOperator {
+  /** Of its process, as this machine numbers it; with several replicas, of the leader's. */
+  pid: number;
   /** Rejects when it ends by itself. */
   ended: Promise<never>;
   stop: () => Promise<unknown>;
@@ -146,6 +148,7 @@ async function startOperator(
 /** What tests find out about the stage. */
 function environment(cluster: Cluster, image: string): Record<string, string> {
   return {
+    CLUSTER: cluster.name,
     KUBECTL: cluster.kubectl,
     DEFAULT_IMAGE: image,
     ...(cluster.auditLog && { AUDIT_LOG: cluster.auditLog }),

@@ -1,17 +1,20 @@
 import type { Cluster } from '../cluster/index.ts';
 import { KubeClient } from '../../test/support/kube-client.ts';
 import { helm } from '../../charts/suite/helm.ts';
-import { restartsOf, untilReady } from './operator-pods.ts';
+import { processOf, restartsOf, untilLeader, untilReady } from './operator-pods.ts';
 import { createNamespaces, imageValues, install, kubectl, releaseName, systemNamespace } from './stage.ts';
 
 /** The operator of the chart, in a cluster that has its image. The chart's part of the environment has to be set: see `stage.ts`. */
 export class InstalledOperator {
   /** Never: Kubernetes starts it again. */
   readonly ended = new Promise<never>(() => undefined);
+  /** Of the leader's process, as this machine numbers it. */
+  readonly pid: number;
   readonly #kube: KubeClient;
 
-  private constructor(kube: KubeClient) {
+  private constructor(kube: KubeClient, pid: number) {
     this.#kube = kube;
+    this.pid = pid;
   }
 
   /** Returns when both replicas are ready. `args` are for Helm. */
@@ -22,8 +25,8 @@ export class InstalledOperator {
     const kube = (await KubeClient.connect(kubeconfig)).in(systemNamespace);
     await createNamespaces(kube, systemNamespace);
     await install('clarive-operator', releaseName, systemNamespace, ...imageValues(), ...args);
-    await untilReady(kube);
-    return new InstalledOperator(kube);
+    const leader = await untilLeader(kube, await untilReady(kube));
+    return new InstalledOperator(kube, await processOf(leader));
   }
 
   /** Uninstalls it. Throws if it was started anew meanwhile, because only a crash or a failing probe leads to that. */

@@ -135,7 +135,7 @@ export async function memoryOf(pod: Pod): Promise<Memory> {
 }
 
 /** The container's first process, as this machine numbers it. */
-async function processOf(pod: Pod): Promise<number> {
+export async function processOf(pod: Pod): Promise<number> {
   return Number.parseInt(await readFile(join(await cgroupOf(pod), 'cgroup.procs'), 'utf8'), 10);
 }
 
