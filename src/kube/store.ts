@@ -22,7 +22,8 @@ const mostBuried = 4096;
 export type ChangeListener<T> = (before: T | undefined, after: T | undefined) => void;
 
 /**
- * The last known state of one kind, as small projections of the objects, by key and by one index.
+ * The last known state of one kind, as small projections of the objects, by key and by an index, in which an object may stand under several
+ * values.
  *
  * A change is told once and in order. An object that was deleted and created anew under its name is told as two changes, so that nobody
  * takes one for the other.
@@ -35,10 +36,10 @@ export class Store<T extends Stored> {
    */
   readonly #buried = new Map<string, string>();
   readonly #index = new Map<string, Map<ObjectKey, T>>();
-  readonly #indexBy: (item: T) => string | undefined;
+  readonly #indexBy: (item: T) => readonly string[];
   readonly #onChange: ChangeListener<T>;
 
-  constructor(onChange: ChangeListener<T>, indexBy: (item: T) => string | undefined = () => undefined) {
+  constructor(onChange: ChangeListener<T>, indexBy: (item: T) => readonly string[] = () => []) {
     this.#onChange = onChange;
     this.#indexBy = indexBy;
   }
@@ -152,19 +153,19 @@ export class Store<T extends Stored> {
 
   #put(item: T): void {
     this.#items.set(item.key, item);
-    const value = this.#indexBy(item);
-    if (value === undefined) return;
-    const entries = this.#index.get(value) ?? new Map<ObjectKey, T>();
-    this.#index.set(value, entries.set(item.key, item));
+    for (const value of this.#indexBy(item)) {
+      const entries = this.#index.get(value) ?? new Map<ObjectKey, T>();
+      this.#index.set(value, entries.set(item.key, item));
+    }
   }
 
   #drop(item: T): void {
     this.#items.delete(item.key);
-    const value = this.#indexBy(item);
-    if (value === undefined) return;
-    const entries = this.#index.get(value);
-    entries?.delete(item.key);
-    if (entries?.size === 0) this.#index.delete(value);
+    for (const value of this.#indexBy(item)) {
+      const entries = this.#index.get(value);
+      entries?.delete(item.key);
+      if (entries?.size === 0) this.#index.delete(value);
+    }
   }
 }
 

@@ -16,7 +16,12 @@ import { LeaseElector, observeLease, type ObservedLease } from '../../src/kube/l
 import { Reflector, type RawObject } from '../../src/kube/reflector.ts';
 import { Store } from '../../src/kube/store.ts';
 import { type ApiRequest, Transport } from '../../src/kube/transport.ts';
-import { observeDeployment, type ObservedDeployment, type ObservedPod } from '../../src/status/observed.ts';
+import {
+  observeDeployment,
+  observePod,
+  type ObservedDeployment,
+  type ObservedPod,
+} from '../../src/status/observed.ts';
 import { aDaemon } from '../support/builders.ts';
 import { inNamespace } from '../support/in-namespace.ts';
 import type { KubeClient } from '../support/kube-client.ts';
@@ -370,11 +375,13 @@ function aCluster(t: TestContext, { namespace }: KubeClient) {
       mountFailures: new Store(() => undefined),
       observeDaemon: () => assert.fail('No daemon is written'),
       observeChild: (object) => observeDeployment(object, undefined),
+      observePod,
     },
     overlayChild,
     events: new EventRecorder({ transport, now: Date.now, instance: 'test', onError: () => undefined }),
     signal: new AbortController().signal,
     leads: () => true,
+    leadsForMs: () => Infinity,
     onChildWritten: () => undefined,
   });
   const child = () => children.get(`${namespace}/purge`) ?? assert.fail('There is no child');

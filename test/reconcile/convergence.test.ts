@@ -128,14 +128,14 @@ function assertChildIsAsDesired({ cluster }: Scene, key: ObjectKey): void {
     return;
   }
   assert.deepEqual(
-    [child?.carries, child?.replicas, child?.controller?.uid, cluster.podsOf(key).length],
+    [child?.carries, child?.replicas, child?.controller?.uid, cluster.existingPods(key).length],
     [desired.digest, wanted, daemon.metadata.uid, wanted],
   );
 }
 
 /** What no reader of a status may ever be told, if the watches show what there is. */
 function assertNoLie({ cluster }: Scene, key: ObjectKey, verdict: string): void {
-  const live = cluster.podsOf(key).filter(({ phase }) => phase !== 'Failed');
+  const live = cluster.existingPods(key).filter(({ phase }) => phase !== 'Failed');
   if (verdict === 'Stopped Ready') assert.deepEqual(live, []);
   if (verdict === 'Running Ready Active') {
     const template = JSON.stringify(cluster.children.get(key)?.spec.template);
