@@ -542,7 +542,9 @@ describe('the gate of a pod', () => {
   });
 
   test('pods are listed as they are now, by their service', async () => {
-    const { cluster, requests } = aCluster({ items: [rawPod({ name: 'one' }), rawPod({ name: 'two', gates })] });
+    const { cluster, requests } = aCluster({
+      items: [rawPod({ name: 'one' }), rawPod({ name: 'two', gates })],
+    });
     const found = await cluster.listPods('clarive', 'service.scheduler');
     assert.deepEqual(
       found.map(({ name, gates: own }) => [name, own.length]),
