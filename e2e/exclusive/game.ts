@@ -88,7 +88,7 @@ export class Game {
     return this.kube.create(clariveDaemons, this.#daemon());
   }
 
-  /** Performs so many random operations, with pauses of up to three seconds between them. */
+  /** Performs so many random operations, with pauses of up to five seconds between them. */
   async perform(count: number): Promise<void> {
     const { replaceOperator, say } = this.#options;
     for (let left = count; left > 0; left--) {
@@ -96,7 +96,7 @@ export class Game {
       const operation = isCrash ? 'replace operator' : this.#pick();
       say(`${++this.#performed}. ${operation}`);
       await (isCrash ? replaceOperator() : operations[operation as Operation](this));
-      await pause(this.random() * 3000);
+      await pause(this.random() * 5000);
     }
   }
 
