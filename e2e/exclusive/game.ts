@@ -27,6 +27,8 @@ export interface GameOptions {
   kube: KubeClient;
   random: () => number;
   say: (line: string) => void;
+  /** Between two operations; each pause is a random part of it. */
+  longestPauseMs: number;
   /** Of the daemon, for operators that select. */
   labels?: Record<string, string>;
   /** Ends the operator as a crash would, and starts another. */
@@ -88,15 +90,15 @@ export class Game {
     return this.kube.create(clariveDaemons, this.#daemon());
   }
 
-  /** Performs so many random operations, with pauses of up to five seconds between them. */
+  /** Performs so many random operations, with random pauses between them. */
   async perform(count: number): Promise<void> {
-    const { replaceOperator, say } = this.#options;
+    const { longestPauseMs, replaceOperator, say } = this.#options;
     for (let left = count; left > 0; left--) {
       const isCrash = replaceOperator !== undefined && this.random() < 0.06;
       const operation = isCrash ? 'replace operator' : this.#pick();
       say(`${++this.#performed}. ${operation}`);
       await (isCrash ? replaceOperator() : operations[operation as Operation](this));
-      await pause(this.random() * 5000);
+      await pause(this.random() * longestPauseMs);
     }
   }
 

@@ -25,6 +25,8 @@ the gate, to show that lives can overlap.
 
 Environment: KUBERNETES_MINOR chooses 1.35, 1.36 or 1.37 (default).`;
 
+/** Long enough for most operations to come to their end, which the next one would disturb. */
+const longestPauseMs = 5000;
 /** How soon a node that is silent is told of as lost. */
 const nodeLostAfterSeconds = 6;
 /** How many operations happen while a node is cut off. */
@@ -79,7 +81,8 @@ async function play(name: string, stage: Stage, body: (game: Game) => Promise<vo
     operator = await OperatorProcess.startFor(cluster, image);
   };
   try {
-    await Game.play({ kube, random, say: (line) => say(`${name}: ${line}`), replaceOperator }, body);
+    const sayWhere = (line: string) => say(`${name}: ${line}`);
+    await Game.play({ kube, random, say: sayWhere, longestPauseMs, replaceOperator }, body);
     say(`${name}: passed`);
     return 0;
   } catch (error) {

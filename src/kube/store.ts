@@ -35,7 +35,8 @@ export class Store<T extends Stored> {
    * and later ones may, because to a watch by label an object also goes by losing the label.
    */
   readonly #buried = new Map<string, string>();
-  readonly #index = new Map<string, Map<ObjectKey, T>>();
+  /** Under most values stands one object, which then costs no Map of its own. */
+  readonly #index = new Map<string, T | Map<ObjectKey, T>>();
   readonly #indexBy: (item: T) => readonly string[];
   readonly #onChange: ChangeListener<T>;
 
@@ -58,7 +59,9 @@ export class Store<T extends Stored> {
 
   /** All objects with this index value, in no particular order. */
   indexed(value: string): T[] {
-    return [...(this.#index.get(value)?.values() ?? [])];
+    const found = this.#index.get(value);
+    if (found === undefined) return [];
+    return found instanceof Map ? [...found.values()] : [found];
   }
 
   /** Whether this version of the object, or a later one, is stored: taking it in would change nothing. */
@@ -154,17 +157,19 @@ export class Store<T extends Stored> {
   #put(item: T): void {
     this.#items.set(item.key, item);
     for (const value of this.#indexBy(item)) {
-      const entries = this.#index.get(value) ?? new Map<ObjectKey, T>();
-      this.#index.set(value, entries.set(item.key, item));
+      const found = this.#index.get(value);
+      if (found instanceof Map) found.set(item.key, item);
+      else if (found === undefined || found.key === item.key) this.#index.set(value, item);
+      else this.#index.set(value, new Map([found, item].map((each) => [each.key, each])));
     }
   }
 
   #drop(item: T): void {
     this.#items.delete(item.key);
     for (const value of this.#indexBy(item)) {
-      const entries = this.#index.get(value);
-      entries?.delete(item.key);
-      if (entries?.size === 0) this.#index.delete(value);
+      const found = this.#index.get(value);
+      if (found instanceof Map) found.delete(item.key);
+      if (found instanceof Map ? found.size === 0 : found?.key === item.key) this.#index.delete(value);
     }
   }
 }
