@@ -233,6 +233,7 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
       ...(namespace && { namespace }),
       onSynced,
       onResumed: () => this.#term?.retryFailed(),
+      onSilence: (err) => logger.debug({ err, resource: resourcePlural }, 'Watch opened anew'),
       onError: (err, retryInMs) => {
         if (retryInMs === 0) return logger.error({ err, resource: resourcePlural }, 'Object skipped');
         watch.failedAtMs = clock.monotonic();

@@ -48,7 +48,7 @@ export interface ViewOptions {
 /** Where a watch is, and whom it tells how it goes. */
 type WatchOptions = Pick<
   ReflectorOptions<Stored>,
-  'transport' | 'path' | 'namespace' | 'clock' | 'random' | 'onSynced' | 'onResumed' | 'onError'
+  'transport' | 'path' | 'namespace' | 'clock' | 'random' | 'onSynced' | 'onResumed' | 'onSilence' | 'onError'
 >;
 
 /** Follows one collection, whatever is kept of its objects. */

@@ -108,15 +108,11 @@ async function playGated(game: Game, { cluster, random }: Stage, count: number):
 }
 
 /** While the node of the running pod says nothing; ends when the pod is given up, and the new one waits. */
-async function cutOff(
-  game: Game,
-  { freezeKubelet, thawKubelet }: Cluster,
-  body: () => Promise<void>,
-): Promise<void> {
+async function cutOff(game: Game, cluster: Cluster, body: () => Promise<void>): Promise<void> {
   const running = (await game.pods()).find(({ status }) => status?.phase === 'Running');
   const node = Number(running?.spec?.nodeName?.split('-').at(-1));
   say(`gated: node ${node} is cut off`);
-  await freezeKubelet(node);
+  await cluster.freezeKubelet(node);
   try {
     const isGivenUp = async () =>
       (await game.pods()).some(
@@ -130,7 +126,7 @@ async function cutOff(
     say(`gated: the node is back; ${after.length - lives.length} lives while it was cut off`);
     if (after.length > lives.length) throw new Error('A new life began while the old one may have gone on');
   } finally {
-    await thawKubelet(node);
+    await cluster.thawKubelet(node);
   }
 }
 

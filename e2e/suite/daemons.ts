@@ -62,7 +62,11 @@ export function condition(
 }
 
 /** Waits until the daemon's newest spec has led to this reason. */
-export function untilReason({ kube }: Given, name: string, reason: string): Promise<ClariveDaemon> {
+export function untilReason(
+  { kube }: Pick<Given, 'kube'>,
+  name: string,
+  reason: string,
+): Promise<ClariveDaemon> {
   const is = (object: ClariveDaemon) => isNow(object, reason);
   return until(kube, clariveDaemons, name, is, { ...patience, describe: `"${name}" to be ${reason}` });
 }

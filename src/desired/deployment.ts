@@ -7,6 +7,8 @@ import { formatOrigin, type Origin } from '../api/origin.ts';
 import { startUpSeconds } from '../presets/presets.ts';
 import { configFile, configMountProblem, configOverlay } from './config-file.ts';
 import { digest } from './digest.ts';
+import { inTermsOfSpec } from './field-of-spec.ts';
+import { memoryProblem } from './memory.ts';
 import { childLabels, ownerReference, selectorLabels } from './metadata.ts';
 import { originOf } from './origin.ts';
 import { overlayTemplate } from './overlay.ts';
@@ -69,6 +71,9 @@ export function desiredDeployment(
   if ('invalid' in template) return template;
 
   const deployment = deploymentOf(daemon, settings.service, wantedReplicas(daemon, dispatcher), template);
+  const problem = memoryProblem(template);
+  if (problem !== undefined) return { invalid: inTermsOfSpec(problem, deployment, daemon, dispatcher) };
+
   const origin = dispatcher && originOf(daemon, dispatcher, defaults);
   return rendered(deployment, { image, ...(origin && { origin }) }, childRestartedAt);
 }

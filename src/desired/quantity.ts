@@ -5,6 +5,11 @@ export function isSameQuantity(one: unknown, other: unknown): boolean {
   return thousandthsOf(one) === thousandthsOf(other);
 }
 
+/** Whether the first quantity says less than the other one. False where one of them is no quantity. */
+export function isLess(one: unknown, other: unknown): boolean {
+  return thousandthsOf(one) < thousandthsOf(other);
+}
+
 const pattern = /^([+-]?[\d.]+(?:[eE][+-]?\d+)?)(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$/;
 
 const decimal = 'num kMGTPE';

@@ -50,6 +50,8 @@ export interface ReflectorOptions<T extends Stored> {
   onSynced?: () => void;
   /** The server answers again after the watch was interrupted. */
   onResumed?: () => void;
+  /** Nothing came for so long that the watch is opened anew, in case its connection is dead. */
+  onSilence?: (error: Error) => void;
   /** Told when the watch is interrupted and goes on after `retryInMs`, and when an object is skipped (`retryInMs` is 0). */
   onError?: (error: unknown, retryInMs: number) => void;
 }
@@ -61,7 +63,10 @@ export interface ReflectorClock {
   setTimeout(callback: () => void, delayMs: number): () => void;
 }
 
-/** Bookmarks come about once a minute, so a stream without a byte for much longer is dead. Not all watches end at once. */
+/**
+ * Bookmarks come about once a minute, so a stream without a byte for much longer is dead, or one of a server that sends none after
+ * a streamed list until something happens. Not all watches end at once.
+ */
 const longWatch = (random: () => number) => ({
   timeoutSeconds: Math.round(300 + 300 * random()),
   silenceMs: 100_000,
@@ -72,6 +77,8 @@ const shortWatch = { timeoutSeconds: 100, silenceMs: 110_000 };
 const shortestWatchMs = 1000;
 const pageSize = 500;
 const initialEventsEnd = 'k8s.io/initial-events-end';
+
+class SilenceError extends Error {}
 
 /**
  * Keeps a store equal to one collection of the API server, until `signal` aborts.
@@ -112,7 +119,7 @@ export class Reflector<T extends Stored> {
 
   /** Returns when `signal` has aborted; never throws. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, onError, random } = this.#options;
+    const { clock, onError, onSilence, random } = this.#options;
     const backoff = new WatchBackoff(random);
     while (!signal.aborted) {
       const startedAtMs = clock.monotonic();
@@ -121,6 +128,11 @@ export class Reflector<T extends Stored> {
         (error: unknown) => error ?? new Error('The watch failed without a reason'),
       );
       if (signal.aborted) return;
+      if (failure instanceof SilenceError) {
+        this.#interrupted = true;
+        onSilence?.(failure);
+        continue;
+      }
       const lastedMs = clock.monotonic() - startedAtMs;
       if (failure === undefined && lastedMs >= shortestWatchMs) continue;
       if (isExpired(failure)) this.#resourceVersion = undefined;
@@ -216,7 +228,7 @@ export class Reflector<T extends Stored> {
     const { store } = this.#options;
     const isOld = !collected && type !== 'DELETED' && store.hasSeen(keyOf(object), object.metadata);
     if (isOld) return; // what the answer to a write has shown already is not worth the work
-    const item = this.#project(object);
+    const item = (collected && this.#unchanged(object)) ?? this.#project(object);
     if (!item) return this.#forget(object, collected);
     if (collected) {
       if (type === 'DELETED') collected.delete(item.key);
@@ -231,6 +243,13 @@ export class Reflector<T extends Stored> {
     const known = this.#options.store.get(key);
     if (known?.uid === object.metadata.uid)
       this.#options.store.remove(known, object.metadata.resourceVersion);
+  }
+
+  /** What is kept of this very version: most of a list that follows an interruption is known already. */
+  #unchanged({ metadata }: RawObject): T | undefined {
+    const known = this.#options.store.get(keyOf({ metadata }));
+    const isSame = known?.uid === metadata.uid && known.resourceVersion === metadata.resourceVersion;
+    return isSame ? known : undefined;
   }
 
   /** What the store shall keep of the object; if that can't be told, what it has kept of it so far. */
@@ -266,7 +285,7 @@ export class Reflector<T extends Stored> {
         timeoutMs: 60_000,
       });
       for (const object of page.items) {
-        const item = this.#project(object);
+        const item = this.#unchanged(object) ?? this.#project(object);
         if (item) items.push(item);
       }
       resourceVersion = page.metadata.resourceVersion;
@@ -290,7 +309,7 @@ export class Reflector<T extends Stored> {
     const { silenceMs } = this.#limits;
     return this.#options.clock.setTimeout(() => {
       if (!this.#heard) this.#resourceVersion = undefined;
-      stream.destroy(new Error(`The watch of ${this.#options.path} was silent for ${silenceMs} ms`));
+      stream.destroy(new SilenceError(`The watch of ${this.#options.path} was silent for ${silenceMs} ms`));
     }, silenceMs);
   }
 

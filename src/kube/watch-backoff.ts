@@ -5,6 +5,8 @@ const firstMs = 200;
 const mostUnreachableMs = 500;
 /** A custom resource whose definition is not installed yet. */
 const mostNotFoundMs = 2000;
+/** A server with too much to do, or still filling its caches, says itself how long it wants to be left alone. */
+const mostTooManyMs = 2000;
 const mostRefusedMs = 30_000;
 /** However long a server asks to be left alone. */
 const mostRetryAfterMs = 60_000;
@@ -33,6 +35,7 @@ export class WatchBackoff {
 
 function limitOf(failure: unknown): number {
   if (!(failure instanceof ApiError) || failure.code >= 500) return mostUnreachableMs;
+  if (failure.code === 429) return mostTooManyMs;
   return failure.code === 404 ? mostNotFoundMs : mostRefusedMs;
 }
 

@@ -15,7 +15,7 @@ import { countCrashes, recycleMs, stableRunMs } from './crashes.ts';
 import { judge, type Judgement, type WriteOutcome } from './judge.ts';
 import { mountProblem, type MountFailure } from './mounts.ts';
 import type { ObservedContainer, ObservedDeployment, ObservedPod } from './observed.ts';
-import { rejectionOf } from './rejections.ts';
+import { isUndecided, rejectionOf } from './rejections.ts';
 import { clean, toTime } from './words.ts';
 
 export type { WriteOutcome };
@@ -122,8 +122,9 @@ function look(
 ) {
   const before = daemon.status;
   const rejection = wanted > 0 ? rejectionOf(pods) : undefined;
+  const unfinished = pods.filter((pod) => !pod.finished);
   // A pod that will be rejected, too, comes and goes too fast to be told of.
-  const live = rejection === undefined ? pods.filter((pod) => !pod.finished) : [];
+  const live = rejection === undefined ? unfinished : unfinished.filter((pod) => !isUndecided(pod));
   const pod = speakingPod(live);
   return {
     child: child?.controller?.uid === daemon.metadata.uid ? child : undefined,

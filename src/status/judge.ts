@@ -210,11 +210,11 @@ function judgeUnscheduled({ name, gates }: ObservedPod, { reason, message }: Wai
 }
 
 function judgeContainers(facts: Facts, pod: ObservedPod): Judgement {
-  const { container, companion } = pod;
-  const blocked = judgeWaiting(container?.waiting) ?? judgeCompanion(companion, facts.nowMs);
+  const { container } = pod;
+  const blocked = judgeWaiting(container?.waiting) ?? judgeCompanion(pod, facts.nowMs);
   if (blocked && blocked.reason !== 'ContainerConfigError') return blocked;
   if (facts.crashes >= crashLoopAfter && container?.lastExit)
-    return { reason: 'CrashLooping', message: crashLoopMessage(facts.crashes, container.lastExit) };
+    return { reason: 'CrashLooping', message: crashLoopMessage(pod.name, facts.crashes, container.lastExit) };
   return blocked ?? judgeDaemon(facts, pod);
 }
 
@@ -313,14 +313,14 @@ function imageProblem({ reason, message }: Waiting): string {
   return message.replace(/^Back-off pulling image "[^"]*": \w+: /, '') || reason;
 }
 
-function judgeCompanion(companion: Companion | undefined, nowMs: number): Judgement | undefined {
+function judgeCompanion({ name, companion }: ObservedPod, nowMs: number): Judgement | undefined {
   if (!companion) return undefined;
   const subject = `Container ${companion.name}`;
   const blocked = companion.ready ? undefined : judgeWaiting(companion.waiting, subject);
   if (blocked || !isCrashLooping(companion, nowMs)) return blocked;
   return {
     reason: 'CrashLooping',
-    message: `${describeExit(companion.lastExit, subject)} soon after its start, again and again: see kubectl logs --previous -c ${companion.name}`,
+    message: `${describeExit(companion.lastExit, subject)} soon after its start, again and again: see kubectl logs --previous ${name} -c ${companion.name}`,
   };
 }
 
@@ -335,8 +335,8 @@ function isCrashLooping(
   );
 }
 
-function crashLoopMessage(crashes: number, exit: Exit): string {
-  return `${describeExit(exit)}, ${crashes} times in a row soon after its start: see kubectl logs --previous`;
+function crashLoopMessage(pod: string, crashes: number, exit: Exit): string {
+  return `${describeExit(exit)}, ${crashes} times in a row soon after its start: see kubectl logs --previous ${pod} -c daemon`;
 }
 
 function starting(message: string): Judgement {

@@ -18,8 +18,8 @@ export function rejectionOf(pods: readonly ObservedPod[]): string | undefined {
   return words.length >= inARow && words.length === others.length ? words[0] : undefined;
 }
 
-/** The node has not said whether it takes the pod. */
-function isUndecided({ container, deleting, nodeLost, unscheduled }: ObservedPod): boolean {
+/** Whether the node has not said yet if it takes the pod. */
+export function isUndecided({ container, deleting, nodeLost, unscheduled }: ObservedPod): boolean {
   return container === undefined && !deleting && !nodeLost && unscheduled === undefined;
 }
 

@@ -24,6 +24,24 @@ const remedies: readonly Remedy[] = [
   ['MissingReference', /^The daemon /, 'create it, or correct spec.env or spec.envFrom'],
 
   [
+    'Starting',
+    /^Pod \S+ is starting: .*\bvolumes?\b/,
+    'correct that volume in spec.template.spec.volumes, or what it names',
+  ],
+  [
+    'Starting',
+    /scheduling gates are removed/,
+    'whoever has set them has to remove them: see schedulingGates in spec.template.spec',
+  ],
+
+  [
+    'CrashLooping',
+    /^Container .*OOMKilled/,
+    'raise resources.limits.memory of that container in spec.template.spec',
+  ],
+  ['CrashLooping', /OOMKilled/, 'raise resources.limits.memory of container "daemon" in spec.template.spec'],
+
+  [
     'ImagePullFailed',
     /^Container/,
     'check the image of that container, and imagePullSecrets, in spec.template.spec',
@@ -35,9 +53,42 @@ const remedies: readonly Remedy[] = [
     /\bnon-root\b|runAsNonRoot/,
     'set securityContext.runAsUser in spec.template.spec to a number other than 0',
   ],
+  [
+    'ContainerConfigError',
+    /hook postStart/,
+    'correct lifecycle.postStart of that container in spec.template.spec',
+  ],
+  [
+    'ContainerConfigError',
+    /seccomp profile/,
+    'correct securityContext.seccompProfile in spec.template.spec, or put that profile on every node',
+  ],
+  ['ContainerConfigError', /error mounting/, 'correct volumeMounts of that container in spec.template.spec'],
   ['ContainerConfigError', /^Container/, 'correct that container in spec.template.spec'],
   ['ContainerConfigError', /./, 'correct spec.env, spec.args or spec.template.spec'],
 
+  [
+    'InvalidSpec',
+    /volumeMounts\[\d+\]\.name( of [^:]*)?: Not found/,
+    'correct the name, or add a volume of that name to spec.template.spec.volumes',
+  ],
+  ['InvalidSpec', /not a valid selector operator/, 'use In, NotIn, Exists or DoesNotExist'],
+
+  [
+    'AdmissionRejected',
+    /(usage|ratio) per \w+ is/,
+    'change resources in spec.template.spec accordingly, or the LimitRange',
+  ],
+  [
+    'AdmissionRejected',
+    /forbidden sysctl/,
+    'remove it from securityContext.sysctls in spec.template.spec, or allow it in the kubelet of every node',
+  ],
+  [
+    'AdmissionRejected',
+    /enforce AppArmor/,
+    'correct securityContext.appArmorProfile in spec.template.spec, or the node',
+  ],
   ['AdmissionRejected', /cannot \w+ resource/, 'give the operator that right'],
   ['AdmissionRejected', /./, 'change the spec accordingly, or the policy'],
 ];

@@ -32,8 +32,11 @@ export function isPassing(message: string): boolean {
   return /failed to sync \S+ cache|object "[^"]*"\/"[^"]*" not registered/.test(message);
 }
 
+/** runc quotes a variable whose value holds a null byte, and that value may be a secret's. */
+const valueOfVariable = /(environment variable value can't contain null\S* "[^"=]*=)(?:[^"\\]|\\.)*"/g;
+
 /**
- * A message without what differs at every attempt, which would cost a status write each: ids of containers (not digests of
+ * A message without values of variables, and without what differs at every attempt, which would cost a status write each: ids of containers (not digests of
  * images), ports of the calling side, temporary directories. No longer than 1,024 characters.
  */
 export function clean(message: string): string {
@@ -41,6 +44,7 @@ export function clean(message: string): string {
     .replace(/(?<!sha256:)\b[0-9a-f]{64}\b/g, '…')
     .replace(/:\d+->/g, '->')
     .replace(/(containerd-mount)\d+/g, '$1…')
+    .replace(valueOfVariable, '$1…"')
     .replace(/\s+/g, ' ')
     .trim();
   if (stable.length <= longestMessage) return stable;

@@ -470,6 +470,24 @@ describe('the config', () => {
   });
 });
 
+describe('a memory limit', () => {
+  const limited = (list: string, memory: string | number): ClariveDaemon => {
+    const container = { name: list === 'containers' ? 'daemon' : 'wait', resources: { limits: { memory } } };
+    return aDaemon({ template: { spec: { [list]: [container] } } });
+  };
+
+  for (const list of ['containers', 'initContainers'])
+    for (const memory of [512, '512', '400m', '1023Ki'])
+      test(`of ${memory} in ${list} is too small for any process`, () => {
+        assert.equal(
+          invalidity(limited(list, memory)),
+          `The memory limit "${memory}" in spec.template.spec.${list}[0].resources.limits.memory is too small for any process: raise it, with a unit as in "512Mi"`,
+        );
+      });
+
+  test('of 1 MiB is left to the node', () => void render(limited('containers', '1Mi')));
+});
+
 describe('a restart', () => {
   const morning = '2026-11-22T08:00:00Z';
   const noon = '2026-11-22T12:00:00Z';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { isSameQuantity } from '../../src/desired/quantity.ts';
+import { isLess, isSameQuantity } from '../../src/desired/quantity.ts';
 
 describe('quantities', () => {
   const same: [unknown, unknown][] = [
@@ -49,4 +49,24 @@ describe('quantities', () => {
       assert.ok(!isSameQuantity(one, other));
       assert.ok(!isSameQuantity(other, one));
     });
+
+  const rising: [unknown, unknown][] = [
+    ['512', '1Mi'],
+    [512, '1Mi'],
+    ['1m', '1'],
+    ['1M', '1Mi'],
+    ['-1', '0'],
+  ];
+  for (const [less, more] of rising)
+    test(`${less} is less than ${more}`, () => {
+      assert.ok(isLess(less, more));
+      assert.ok(!isLess(more, less));
+    });
+
+  for (const [one, other] of [
+    ['1Mi', '1024Ki'],
+    ['1x', '1Mi'],
+    [undefined, '1Mi'],
+  ])
+    test(`${one} is not less than ${other}`, () => assert.ok(!isLess(one, other)));
 });

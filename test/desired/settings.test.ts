@@ -288,6 +288,14 @@ describe('what cannot be rendered names the place to mend:', () => {
     );
   });
 
+  test('a memory limit in which nothing can start', () => {
+    const containers = [{ name: 'daemon', resources: { limits: { memory: '512' } } }];
+    assert.equal(
+      invalidity({}, { template: { spec: { containers } } }),
+      `The memory limit "512" in spec.template.spec.containers[0].resources.limits.memory ${main} is too small for any process: raise it, with a unit as in "512Mi"`,
+    );
+  });
+
   test('no image at all', () => {
     const desired = desiredDeployment(aDaemon({ service, dispatcherRef }), none, {
       dispatcher: aDispatcher(),

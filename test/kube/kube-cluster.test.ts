@@ -492,7 +492,14 @@ describe('the gate of a pod', () => {
     const { cluster, pods, requests, written } = aCluster(answer);
     await cluster.liftGate(pod);
     assert.deepEqual(
-      requests.map(({ signal: _, ...request }) => request),
+      requests.map(({ method, path, query, body, contentType, timeoutMs }) => ({
+        method,
+        path,
+        query,
+        body,
+        contentType,
+        timeoutMs,
+      })),
       [
         {
           method: 'PATCH',
@@ -553,11 +560,8 @@ describe('the gate of a pod', () => {
         ['two', 2],
       ],
     );
-    const [{ signal: _, ...request } = assert.fail('Nothing is asked')] = requests;
-    assert.deepEqual(request, {
-      method: 'GET',
-      path: '/api/v1/namespaces/clarive/pods',
-      query: { labelSelector: 'clarive.com/service=service.scheduler' },
-    });
+    const [request] = requests;
+    assert.equal(request?.path, '/api/v1/namespaces/clarive/pods');
+    assert.deepEqual(request.query, { labelSelector: 'clarive.com/service=service.scheduler' });
   });
 });

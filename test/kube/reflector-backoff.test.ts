@@ -92,6 +92,12 @@ test('a server that says how long to wait is obeyed, within reason', async () =>
   assert.deepEqual((await follow(70_000, () => slowDown('86400'))).askedAtMs, [0, 60_000]);
 });
 
+test('a server that fills its caches and asks for a second each time is asked again within two', async () => {
+  const { askedAtMs, waitsMs } = await follow(60_000, () => new ApiError(429, '', { retryAfter: '1' }));
+  assert.deepEqual(waitsMs.slice(0, 5), [1000, 1000, 1000, 1600, 2000]);
+  assert.ok(askedAtMs.length <= 34, `${askedAtMs.length} tries in a minute`);
+});
+
 test('a watch that the server ends at once is not opened again at once', async () => {
   const { askedAtMs } = await follow(5000, () => stream(endOfList(1)));
   assert.deepEqual(askedAtMs.slice(0, 4), [0, 200, 600, 1100]);

@@ -32,7 +32,7 @@ const rows: [
     'a crash loop',
     starting,
     crashing,
-    'Warning CrashLooping: The daemon exited with code 3, 3 times in a row soon after its start: see kubectl logs --previous',
+    'Warning CrashLooping: The daemon exited with code 3, 3 times in a row soon after its start: see kubectl logs --previous purge-1 -c daemon',
   ],
   ['a pause, which somebody wanted', running, paused, 'Normal Paused: It is left alone'],
   ['a status without conditions', running, {}, undefined],

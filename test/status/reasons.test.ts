@@ -364,7 +364,7 @@ const rows: Row[] = [
       scheduled: { reason: 'SchedulingGated', message: 'Scheduling is blocked' },
     }),
     'Starting Reconciling',
-    'Pod purge-1 waits until its scheduling gates are removed: example.com/quota',
+    'Pod purge-1 waits until its scheduling gates are removed: example.com/quota; whoever has set them has to remove them: see schedulingGates in spec.template.spec',
   ],
   [
     'Starting with the cause while the Deployment can not be written',
@@ -819,13 +819,13 @@ const rows: Row[] = [
     'CrashLooping after the third crash',
     container(backingOff(crash(2), { restartCount: 2 })),
     'CrashLooping Stalled',
-    'The daemon exited with code 3, 3 times in a row soon after its start: see kubectl logs --previous',
+    'The daemon exited with code 3, 3 times in a row soon after its start: see kubectl logs --previous purge-1 -c daemon',
   ],
   [
     'CrashLooping and Active while it runs once more',
     pod({ container: running(at(59), { restartCount: 3, after: crash(2) }) }),
     'CrashLooping Stalled Active',
-    'The daemon exited with code 3, 3 times in a row soon after its start: see kubectl logs --previous',
+    'The daemon exited with code 3, 3 times in a row soon after its start: see kubectl logs --previous purge-1 -c daemon',
   ],
   [
     'Running ten minutes after the last start of a crash loop',
@@ -837,7 +837,7 @@ const rows: Row[] = [
     'CrashLooping when the hook postStart kills it',
     container(waiting('PostStartHookError', 'secret', { after: exit(137, at(40), at(41)), restartCount: 2 })),
     'CrashLooping Stalled',
-    'The daemon was ended by signal 9 (exit code 137), 3 times in a row soon after its start: see kubectl logs --previous',
+    'The daemon was ended by signal 9 (exit code 137), 3 times in a row soon after its start: see kubectl logs --previous purge-1 -c daemon',
   ],
   [
     'CrashLooping for an init container',
@@ -851,7 +851,7 @@ const rows: Row[] = [
       ],
     },
     'CrashLooping Stalled',
-    'Container wait exited with code 1 soon after its start, again and again: see kubectl logs --previous -c wait',
+    'Container wait exited with code 1 soon after its start, again and again: see kubectl logs --previous purge-1 -c wait',
   ],
   [
     'CrashLooping for a sidecar, also while it runs once more',
@@ -859,7 +859,7 @@ const rows: Row[] = [
       sidecars: [{ name: 'proxy', ...running(at(50), { restartCount: 3, after: exit(1, at(40), at(41)) }) }],
     }),
     'CrashLooping Stalled Active',
-    'Container proxy exited with code 1 soon after its start, again and again: see kubectl logs --previous -c proxy',
+    'Container proxy exited with code 1 soon after its start, again and again: see kubectl logs --previous purge-1 -c proxy',
   ],
   [
     'Running beside an init container that failed and then succeeded',

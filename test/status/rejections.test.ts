@@ -64,11 +64,18 @@ test('is AdmissionRejected in the words of the kubelet, and says the same whethe
     [verdict(before), messageOf(before)],
     [
       'AdmissionRejected Stalled',
-      `The node rejects the pod: ${words}; change the spec accordingly, or the policy`,
+      `The node rejects the pod: ${words}; remove it from securityContext.sysctls in spec.template.spec, or allow it in the kubelet of every node`,
     ],
   );
   const after = look({ before, pods: [...three, fresh(2)], second: 61 }).status;
   assert.deepEqual(after, before);
+});
+
+test('hides no older pod that still runs', () => {
+  const older = aPod({ name: 'purge-0', deleting: true });
+  const { status } = look({ pods: [older, ...three, fresh(2)], child: aChild({ current: 1 }) });
+  assert.equal(verdict(status), 'AdmissionRejected Stalled Active');
+  assert.deepEqual([status.replicas, status.readyReplicas, status.pod?.name], [1, 1, 'purge-0']);
 });
 
 test('is Starting again once the spec has changed', () => {

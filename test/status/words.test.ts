@@ -16,6 +16,11 @@ const rows: [name: string, message: string, cleaned: string][] = [
     'read udp 10.0.0.5->10.96.0.10:53: i/o timeout',
   ],
   ['temporary directories', 'mount /tmp/containerd-mount42 failed', 'mount /tmp/containerd-mount… failed'],
+  [
+    'the value of a variable',
+    String.raw`environment variable value can't contain null(\x00): "A=b\"c\x00": exit status 1 "d"`,
+    String.raw`environment variable value can't contain null(\x00): "A=…": exit status 1 "d"`,
+  ],
   ['line breaks', ' one\n\ttwo ', 'one two'],
 ];
 

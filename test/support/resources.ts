@@ -3,6 +3,7 @@ import type {
   V1ConfigMap,
   V1CustomResourceDefinition,
   V1Deployment,
+  V1LimitRange,
   V1Namespace,
   V1Pod,
   V1ResourceQuota,
@@ -39,6 +40,7 @@ export const pods = resource<Json<V1Pod>>('v1', 'Pod', 'pods');
 export const configMaps = resource<Json<V1ConfigMap>>('v1', 'ConfigMap', 'configmaps');
 export const secrets = resource<Json<V1Secret>>('v1', 'Secret', 'secrets');
 export const quotas = resource<Json<V1ResourceQuota>>('v1', 'ResourceQuota', 'resourcequotas');
+export const limitRanges = resource<Json<V1LimitRange>>('v1', 'LimitRange', 'limitranges');
 export const events = resource<Json<CoreV1Event>>('v1', 'Event', 'events');
 export const autoscalers = resource<Json<V2HorizontalPodAutoscaler>>(
   'autoscaling/v2',
