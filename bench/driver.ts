@@ -131,22 +131,23 @@ export async function concurrently<T>(
   await Promise.all(Array.from({ length: limit }, lane));
 }
 
-/** A daemon as its user writes it. */
+/** A daemon as its user writes it, of the service of which there may be many. With lasting volumes nobody has to be warned. */
 function newDaemon(name: string): ClariveDaemon {
   return {
     apiVersion,
     kind,
     metadata: { name },
     spec: {
-      service: 'service.daemon.email',
+      service: 'service.job.daemon',
       replicas: 1,
-      config: {
-        frequency: 10,
-        timeout: 30,
-        max_attempts: 10,
-        server: 'smtp.example.com',
-        from: 'clarive@example.com',
-        domain: 'example.com',
+      config: { frequency: 10, wait_for_killed: 10, mode: 'detach', unified_log: 0, job_host_affinity: 1 },
+      template: {
+        spec: {
+          volumes: ['jobs', 'repo'].map((volume) => ({
+            name: volume,
+            persistentVolumeClaim: { claimName: volume },
+          })),
+        },
       },
     },
   };

@@ -71,12 +71,17 @@ function shortCountOf({ singleton, exclusive }: Preset): string {
   return exclusive === 'id' ? 'one for each id' : 'any number';
 }
 
+const contention = 'exclusive.md#two-daemons-one-place';
+const neverTwo = '[a second one never starts](exclusive.md) while one may still run';
+
 function countOf({ singleton, exclusive }: Preset): string {
   if (exclusive === 'service')
-    return "one in an installation. Two at the same time damage each other's work.";
-  if (singleton) return 'one in an installation. A second one gains nothing.';
-  if (exclusive === 'none') return 'any number. Nothing is known of what two of them do to each other.';
-  return "any number, each with a `spec.id` of its own. Two of one id at the same time damage each other's work.";
+    return `one in an installation. Two at the same time would damage each other's work, so ${neverTwo}.`;
+  if (singleton)
+    return `one in an installation. A second one gains nothing, and [says Conflict](${contention}).`;
+  if (exclusive === 'none')
+    return 'any number, each with a `spec.id` of its own. Nothing is known of what two of them do to each other.';
+  return `any number, each with a \`spec.id\` of its own. Two of one id at the same time would damage each other's work, so ${neverTwo}.`;
 }
 
 function stopOf({ drain, graceSeconds }: Preset): string {

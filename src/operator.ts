@@ -19,6 +19,7 @@ import { LeaseElector, type ObservedLease } from './kube/lease-elector.ts';
 import type { Stored } from './kube/store.ts';
 import { Transport } from './kube/transport.ts';
 import type { Metrics, MetricsSource } from './metrics.ts';
+import { identityOfDaemon } from './presets/identity.ts';
 import { Renderings } from './reconcile/renderings.ts';
 import type { MountFailure } from './status/mounts.ts';
 import type { ObservedDeployment, ObservedPod } from './status/observed.ts';
@@ -163,11 +164,21 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
       else this.#term?.onDispatcher(object.key);
     };
     const onDaemon = async ({ type, object, before }: Change<StoredDaemon>) => {
-      this.#term?.onDaemon(object.key, type === dotI.ResourceEventType.Deleted ? undefined : object.daemon);
+      const isGone = type === dotI.ResourceEventType.Deleted;
+      const last = before?.daemon;
+      this.#term?.onDaemon(object.key, isGone ? undefined : object.daemon);
       for (const dispatcher of dispatchersOf(before, object)) this.#term?.onReport(dispatcher);
+      if (last && (isGone || isOtherSpec(last, object.daemon))) this.#term?.onRival(identityOfDaemon(last));
     };
-    const onChild = async ({ object }: Change<ObservedDeployment>) => this.#term?.onChild(object.key);
-    const onPod = async ({ object }: Change<ObservedPod>) => this.#term?.onChild(object.daemon);
+    const onChild = async ({ object }: Change<ObservedDeployment>) => {
+      this.#term?.onChild(object.key);
+      const daemon = this.#view.daemons.get(object.key)?.daemon;
+      if (daemon) this.#term?.onRival(identityOfDaemon(daemon));
+    };
+    const onPod = async ({ object }: Change<ObservedPod>) => {
+      this.#term?.onChild(object.daemon);
+      this.#term?.onRival(object.identity);
+    };
     const onMountFailure = async ({ object }: Change<MountFailure>) => {
       const daemon = this.#view.pods.get(object.pod)?.daemon;
       if (daemon !== undefined) this.#term?.onChild(daemon);
@@ -207,6 +218,7 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
       renderings: this.#renderings,
       lost,
       leads: () => this.#elector?.leads ?? true,
+      leadsForMs: () => this.#elector?.leadsForMs ?? Infinity,
     });
     this.#term = term;
     term.start();
@@ -336,6 +348,11 @@ function collectionPath(
 ): string {
   const root = group_ === '' ? `/api/${version_}` : `/apis/${group_}/${version_}`;
   return namespace ? `${root}/namespaces/${namespace}/${plural_}` : `${root}/${plural_}`;
+}
+
+/** Whether more has changed than the status. The API server counts the beginning of a deletion, too. */
+function isOtherSpec({ metadata: before }: ClariveDaemon, { metadata }: ClariveDaemon): boolean {
+  return before.generation !== metadata.generation;
 }
 
 /** The dispatchers that a daemon, as it was and as it is, is attached to. */

@@ -12,6 +12,7 @@ import { EventRecorder } from './kube/event-recorder.ts';
 import { KubeCluster } from './kube/kube-cluster.ts';
 import type { Transport } from './kube/transport.ts';
 import type { Metrics } from './metrics.ts';
+import { Gatekeeper } from './reconcile/gatekeeper.ts';
 import { reconcileDispatcher } from './reconcile/reconcile-dispatcher.ts';
 import { reconcile } from './reconcile/reconcile.ts';
 import type { Renderings } from './reconcile/renderings.ts';
@@ -33,6 +34,8 @@ export interface TermOptions {
   lost: AbortSignal;
   /** Asked before each write. */
   leads: () => boolean;
+  /** For how many milliseconds nobody else can lead, even if the lease can't be renewed any more. */
+  leadsForMs: () => number;
 }
 
 /** What users change goes before what is to be told of earlier changes, but not for longer than this. */
@@ -46,11 +49,13 @@ export class Term {
   readonly #cluster: KubeCluster;
   readonly #controller: Controller<ObjectKey>;
   readonly #dispatchers: Controller<ObjectKey>;
+  /** When the lease is given up, on the monotonic clock. */
+  #endsAtMs = Infinity;
 
   constructor(options: TermOptions) {
     this.#options = options;
     const { config, logger, metrics, clock, random, renderings } = options;
-    const cluster = clusterOf(options);
+    const cluster = clusterOf(options, () => this.#leadsForMs);
     const now = () => clock.now();
     const aSchedule = () => new StatusSchedule(() => clock.monotonic());
     const common = {
@@ -62,10 +67,11 @@ export class Term {
       patienceMs,
     };
     const statusSchedule = aSchedule();
+    const gatekeeper = new Gatekeeper({ cluster, monotonic: () => clock.monotonic() });
     this.#cluster = cluster;
     this.#controller = new Controller<ObjectKey>({
       ...common,
-      reconcile: (key) => reconcile(key, { cluster, statusSchedule, renderings, now }),
+      reconcile: (key) => reconcile(key, { cluster, statusSchedule, renderings, gatekeeper, now }),
       observer: metrics,
     });
     const dispatcherSchedule = aSchedule();
@@ -79,6 +85,11 @@ export class Term {
 
   get queue(): WorkQueue<ObjectKey> {
     return this.#controller.queue;
+  }
+
+  get #leadsForMs(): number {
+    const { clock, leadsForMs } = this.#options;
+    return Math.min(leadsForMs(), this.#endsAtMs - clock.monotonic());
   }
 
   /** Visits every daemon once, and from then on those that are enqueued. */
@@ -113,6 +124,11 @@ export class Term {
     this.queue.add(key, { patienceMs });
   }
 
+  /** Something has changed for all daemons of this identity: one of them may go on now. */
+  onRival(identity: string): void {
+    for (const daemon of this.#cluster.daemonsOf(identity)) this.onChild(keyOf(daemon));
+  }
+
   /** What has failed is tried again at once. */
   retryFailed(): void {
     this.queue.retryFailed();
@@ -121,8 +137,9 @@ export class Term {
 
   /** Lets the visits under way end, unless the lease is lost. */
   async end(): Promise<void> {
-    const { logger, lost } = this.#options;
+    const { clock, logger, lost } = this.#options;
     const deadlineMs = lost.aborted ? 0 : drainDeadlineMs;
+    this.#endsAtMs = clock.monotonic() + deadlineMs;
     const controllers = [this.#controller, this.#dispatchers];
     const drained = (await Promise.all(controllers.map((each) => each.stop(deadlineMs)))).every(Boolean);
     if (lost.aborted) logger.warn({ err: lost.reason as unknown }, 'No longer leading');
@@ -130,7 +147,10 @@ export class Term {
   }
 }
 
-function clusterOf({ transport, view, logger, clock, identity, lost, leads }: TermOptions): KubeCluster {
+function clusterOf(
+  { transport, view, logger, clock, identity, lost, leads }: TermOptions,
+  leadsForMs: () => number,
+): KubeCluster {
   const events = new EventRecorder({
     transport,
     now: () => clock.now(),
@@ -145,6 +165,7 @@ function clusterOf({ transport, view, logger, clock, identity, lost, leads }: Te
     events,
     signal: lost,
     leads,
+    leadsForMs,
     onChildWritten: (daemon, what, details) => logger.info({ daemon, ...details }, what),
   });
 }

@@ -11,13 +11,14 @@ import {
   type ClariveDispatcher,
 } from './api/clarive-dispatcher.ts';
 import { fieldManager, managedByLabel } from './api/labels.ts';
-import { keyOf } from './api/object-key.ts';
+import { keyOf, type ObjectKey } from './api/object-key.ts';
 import { carries } from './desired/compare.ts';
 import { dispatcherKeyOf, dispatcherOf, type Dispatching } from './desired/settings.ts';
 import type { ClusterView, StoredDaemon, StoredDispatcher } from './kube/kube-cluster.ts';
 import { observeLease, type ObservedLease } from './kube/lease-elector.ts';
 import { Reflector, type RawObject, type ReflectorOptions } from './kube/reflector.ts';
 import { Store, type ChangeListener, type Stored } from './kube/store.ts';
+import { identityOfDaemon } from './presets/identity.ts';
 import type { Renderings } from './reconcile/renderings.ts';
 import { deploymentsOf, observeMountFailure, type MountFailure } from './status/mounts.ts';
 import {
@@ -72,14 +73,18 @@ export class View implements ClusterView {
         options.onChange(resource, before, after);
     const clarive = { apiVersion: clariveApiVersion };
     this.dispatchers = new Store(tellOf({ ...clarive, kind: dispatcherKind, plural: dispatcherPlural }));
-    this.daemons = new Store(tellOf({ ...clarive, kind: daemonKind, plural: daemonPlural }), ({ daemon }) =>
-      dispatcherKeyOf(daemon),
-    );
+    this.daemons = new Store(tellOf({ ...clarive, kind: daemonKind, plural: daemonPlural }), ({ daemon }) => [
+      ...present(dispatcherKeyOf(daemon)),
+      identityOfDaemon(daemon),
+    ]);
     this.children = new Store(tellOf({ apiVersion: 'apps/v1', kind: 'Deployment', plural: 'deployments' }));
-    this.pods = new Store(tellOf({ apiVersion: 'v1', kind: 'Pod', plural: 'pods' }), ({ daemon }) => daemon);
+    this.pods = new Store(
+      tellOf({ apiVersion: 'v1', kind: 'Pod', plural: 'pods' }),
+      ({ daemon, identity }) => [daemon, identity],
+    );
     this.mountFailures = new Store(
       unlessTold(tellOf({ apiVersion: 'v1', kind: 'Event', plural: 'events' })),
-      ({ podUid }) => podUid,
+      ({ podUid }) => [podUid],
     );
     this.leases = new Store(
       tellOf({ apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', plural: 'leases' }),
@@ -150,6 +155,8 @@ export class View implements ClusterView {
     return observeDeployment(object, carried ? desired.digest : undefined);
   };
 
+  readonly observePod = (object: RawObject): ObservedPod => observePod(object);
+
   /** Events have no labels: what tells whose they are is the pod or, because an Event may be seen before it, the pod's name. */
   readonly #observeMountFailure = (object: RawObject): MountFailure | undefined => {
     const failure = observeMountFailure(object);
@@ -161,6 +168,10 @@ export class View implements ClusterView {
   #dispatcherOf(daemon: ClariveDaemon): Dispatching {
     return dispatcherOf(daemon, (key) => this.dispatchers.get(key)?.dispatcher);
   }
+}
+
+function present(key: ObjectKey | undefined): ObjectKey[] {
+  return key === undefined ? [] : [key];
 }
 
 /** The kubelet tells the same failure again and again. */

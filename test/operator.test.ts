@@ -28,6 +28,9 @@ import {
 import { aDaemon } from './support/builders.ts';
 import { VirtualClock } from './support/virtual-clock.ts';
 
+/** Of another service than the builder's, so that the two don't contend. */
+const email = 'service.daemon.email';
+
 type Members = Record<string, (...args: unknown[]) => unknown>;
 
 const root = join(import.meta.dirname, '..');
@@ -114,7 +117,7 @@ describe("the kubelet's Events about volumes", () => {
   const missing = setUpFailed('conf', 'configmap "settings" not found');
   const beingCreated = { phase: 'Pending', container: waiting('ContainerCreating') };
   const creating = rawPod(beingCreated);
-  const creatingEmail = rawPod({ ...beingCreated, name: 'email-1', daemon: 'email' });
+  const creatingEmail = rawPod({ ...beingCreated, name: 'email-1', daemon: 'email', service: email });
 
   test('are told of a daemon, also if they are seen before its pod', async (t) => {
     const { events, pods, untilTold } = await aStage(t);
@@ -151,7 +154,7 @@ describe("the kubelet's Events about volumes", () => {
     await untilTold('purge', 'configmap "settings" not found');
     pods.send({
       type: 'ADDED',
-      object: rawPod({ ...beingCreated, name: 'foreign-5d8f7c9b8-x2x4z', daemon: 'email' }),
+      object: rawPod({ ...beingCreated, name: 'foreign-5d8f7c9b8-x2x4z', daemon: 'email', service: email }),
     });
     await untilTold('email', 'Pod foreign-5d8f7c9b8-x2x4z is starting');
     assert.doesNotMatch(told('email'), /not found/);
@@ -221,7 +224,8 @@ describe("the kubelet's Events about volumes", () => {
   }
 
   function daemonOf(name: string): ClariveDaemon {
-    return aDaemon({ metadata: { name, uid: `uid-of-${name}`, resourceVersion: '1' } });
+    const metadata = { name, uid: `uid-of-${name}`, resourceVersion: '1' };
+    return aDaemon({ metadata, ...(name === 'email' && { service: email }) });
   }
 
   function childOf(daemon: ClariveDaemon): object {

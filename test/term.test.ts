@@ -119,11 +119,17 @@ function aTerm(t: TestContext, names: string[], ...failures: Error[]) {
     identity: 'test',
     lost: losing.signal,
     leads: () => !losing.signal.aborted,
+    leadsForMs: () => Infinity,
   });
   const show = (daemon: ClariveDaemon) =>
     view.daemons.upsert(view.observeDaemon(daemon as unknown as RawObject));
   for (const name of names)
-    show(aDaemon({ metadata: { name, uid: `uid-of-${name}`, resourceVersion: '1', generation: 1 } }));
+    show(
+      aDaemon({
+        metadata: { name, uid: `uid-of-${name}`, resourceVersion: '1', generation: 1 },
+        service: `service.${name}`,
+      }),
+    );
   term.start();
   t.after(() => term.end());
   return {

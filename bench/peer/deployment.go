@@ -41,7 +41,8 @@ func childLabels(daemon *ClariveDaemon) map[string]string {
 	return labels
 }
 
-// desiredDeployment is the same Deployment as the operator's own for the service service.daemon.email.
+// desiredDeployment is the same Deployment as the operator's own for the service service.job.daemon
+// with the volumes jobs and repo of the driver's daemons.
 func desiredDeployment(daemon *ClariveDaemon, settings Settings) (*appsv1.Deployment, error) {
 	config, err := yaml.Marshal(map[string]any{daemon.Spec.Service: daemon.Spec.Config})
 	if err != nil {
@@ -56,7 +57,7 @@ func desiredDeployment(daemon *ClariveDaemon, settings Settings) (*appsv1.Deploy
 		Spec: appsv1.DeploymentSpec{
 			Replicas:                daemon.Spec.Replicas,
 			RevisionHistoryLimit:    ptr.To[int32](1),
-			ProgressDeadlineSeconds: ptr.To[int32](600),
+			ProgressDeadlineSeconds: ptr.To[int32](3630),
 			Strategy:                appsv1.DeploymentStrategy{Type: appsv1.RecreateDeploymentStrategyType},
 			Selector:                &metav1.LabelSelector{MatchLabels: selectorLabels(daemon)},
 			Template: corev1.PodTemplateSpec{
@@ -81,7 +82,7 @@ func podSpec(daemon *ClariveDaemon, settings Settings) corev1.PodSpec {
 	return corev1.PodSpec{
 		AutomountServiceAccountToken:  ptr.To(false),
 		EnableServiceLinks:            ptr.To(false),
-		TerminationGracePeriodSeconds: ptr.To[int64](75),
+		TerminationGracePeriodSeconds: ptr.To[int64](3630),
 		SecurityContext: &corev1.PodSecurityContext{
 			RunAsNonRoot:   ptr.To(true),
 			RunAsUser:      ptr.To(settings.RunAsUser),
@@ -91,7 +92,7 @@ func podSpec(daemon *ClariveDaemon, settings Settings) corev1.PodSpec {
 			Name:    "daemon",
 			Image:   settings.Image,
 			Command: []string{"sh", "-c", settings.InitScript, "clarive-init"},
-			Args: []string{"terminate", "0", "--", base + "/clarive/bin/cla", daemon.Spec.Service,
+			Args: []string{"drain-usr1", "3600", "--", base + "/clarive/bin/cla", daemon.Spec.Service,
 				"-c", "clarive", "--id", daemon.Name},
 			Env: []corev1.EnvVar{
 				{Name: "CLARIVE_ENV", Value: "clarive"},
@@ -103,14 +104,18 @@ func podSpec(daemon *ClariveDaemon, settings Settings) corev1.PodSpec {
 			},
 			VolumeMounts: []corev1.VolumeMount{
 				{Name: "jobs", MountPath: base + "/jobs"},
+				{Name: "logs", MountPath: base + "/logs"},
+				{Name: "repo", MountPath: base + "/repo"},
 				{Name: "tmp", MountPath: base + "/tmp"},
 				{Name: "clarive-pid", MountPath: base + "/pid"},
 				{Name: "clarive-config", MountPath: base + "/config/clarive.yml", SubPath: "config.yml", ReadOnly: true},
 			},
 		}},
 		Volumes: []corev1.Volume{
-			emptyDir("jobs"),
+			emptyDir("logs"),
 			emptyDir("tmp"),
+			claim("jobs"),
+			claim("repo"),
 			emptyDir("clarive-pid"),
 			{Name: "clarive-config", VolumeSource: corev1.VolumeSource{DownwardAPI: &corev1.DownwardAPIVolumeSource{
 				Items: []corev1.DownwardAPIVolumeFile{{
@@ -119,10 +124,17 @@ func podSpec(daemon *ClariveDaemon, settings Settings) corev1.PodSpec {
 				}},
 			}}},
 		},
-		RestartPolicy: corev1.RestartPolicyAlways,
+		RestartPolicy:   corev1.RestartPolicyAlways,
+		SchedulingGates: []corev1.PodSchedulingGate{{Name: "clarive.com/exclusive"}},
 	}
 }
 
 func emptyDir(name string) corev1.Volume {
 	return corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}
+}
+
+func claim(name string) corev1.Volume {
+	return corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{
+		PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: name},
+	}}
 }

@@ -129,11 +129,13 @@ async function haveItDoEverything(stage: Stage, mark: number, operator: Operator
   await until(kube, deployments, 'one', hasVariable, { describe: 'the variable' });
   // A Deployment of somebody else has to be looked at.
   await stage.kubectl('create', 'deployment', 'foreign', '--image=localhost/none:1', '--namespace=clarive');
-  await kube.create(clariveDaemons, daemon('foreign'));
+  await kube.create(clariveDaemons, daemon('foreign', 'service.job.daemon'));
   await untilReason('foreign', 'Conflict');
+  // The pod of an exclusive daemon has to be let start.
+  await kube.create(clariveDaemons, daemon('scheduler', 'service.scheduler'));
   await stage.apply([dispatcher]);
   await changeLeaseBehindItsBack(stage, operator);
-  const last = ['get leases', 'patch events', 'patch clarivedispatchers/status'];
+  const last = ['get leases', 'patch events', 'patch clarivedispatchers/status', 'patch pods'];
   await waitFor(async () => (await stage.usedSince(mark)).isSupersetOf(new Set(last)), {
     what: last.join(' and '),
     timeoutMs: 30_000,
@@ -166,12 +168,12 @@ const dispatcher = {
   spec: {},
 };
 
-function daemon(name: string): ClariveDaemon {
+function daemon(name: string, service = 'service.purge.daemon'): ClariveDaemon {
   return {
     apiVersion: 'clarive.com/v1',
     kind: 'ClariveDaemon',
     metadata: { name },
-    spec: { service: 'service.purge.daemon' },
+    spec: { service },
   };
 }
 

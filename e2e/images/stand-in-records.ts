@@ -37,3 +37,33 @@ export function parseStandInRecords(text: string): StandInRecord[] {
   const records = lines.filter((line) => line !== '').map((line) => JSON.parse(line) as StandInRecord);
   return records.toSorted((one, other) => one.sinceBoot - other.sinceBoot);
 }
+
+/** One daemon from its start to its end, with the jobs that it has started; in seconds since boot. */
+export interface Life {
+  life: string;
+  pod: string;
+  from: number;
+  /** The last that is known: a daemon that is killed may have lived on for a second. */
+  to: number;
+}
+
+/** The lives that the records tell of, by their start. */
+export function livesOf(records: readonly StandInRecord[]): Life[] {
+  const lives = Map.groupBy(records, ({ life }) => life);
+  const spans = [...lives].map(([life, told]) => {
+    const times = told.map(({ sinceBoot }) => sinceBoot);
+    const pod = told.find((record) => record.pod !== undefined)?.pod ?? '';
+    return { life, pod, from: Math.min(...times), to: Math.max(...times) };
+  });
+  return spans.toSorted((one, other) => one.from - other.from);
+}
+
+/** Each two lives in different pods that were going on at the same time. */
+export function overlapsOf(lives: readonly Life[]): [Life, Life][] {
+  return lives.flatMap((one, index) =>
+    lives
+      .slice(index + 1)
+      .filter((other) => other.pod !== one.pod && other.from <= one.to && one.from <= other.to)
+      .map((other): [Life, Life] => [one, other]),
+  );
+}

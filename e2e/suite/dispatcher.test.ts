@@ -21,6 +21,9 @@ async function applySample({ apply }: Given): Promise<string[]> {
 }
 
 /** A dispatcher with few daemons. */
+/** Of each an installation runs one only. */
+const singletons = ['service.sem.daemon', 'service.event.daemon', 'service.daemon.email'];
+
 async function applyFew({ apply }: Given, ...names: string[]): Promise<void> {
   await apply({
     apiVersion: 'clarive.com/v1',
@@ -28,7 +31,8 @@ async function applyFew({ apply }: Given, ...names: string[]): Promise<void> {
     metadata: { name: 'main' },
     spec: {},
   });
-  for (const name of names) await apply(daemon(name, { dispatcherRef: { name: 'main' } }));
+  for (const [index, name] of names.entries())
+    await apply(daemon(name, { dispatcherRef: { name: 'main' }, service: singletons[index] ?? '' }));
 }
 
 test('scaled to 0 it stops all seven daemons, and scaled to 1 it brings back each as its own switch says', (t) =>

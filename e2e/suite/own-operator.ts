@@ -55,6 +55,12 @@ export class OwnOperator {
     this.#process = undefined;
   }
 
+  /** Ends it as a crash would. */
+  async kill(): Promise<void> {
+    await this.#process?.kill();
+    this.#process = undefined;
+  }
+
   log(): Promise<string> {
     return readFile(this.#log, 'utf8');
   }

@@ -53,8 +53,12 @@ import { Witness } from './witness.ts';
 /** Nothing may be told later than this, on whatever machine; the target is in the table. */
 const mostMs = 5000;
 
-/** Daemons that are stopped and started, and how often each. One that is stopped at the moment of its start hears no signal. */
-const busy = { daemons: 6, turns: 5, spec: { template: { spec: { terminationGracePeriodSeconds: 2 } } } };
+/** Services whose daemons are stopped and started, and how often each. One that is stopped at the moment of its start hears no signal. */
+const busy = {
+  services: ['sem.daemon', 'event.daemon', 'daemon.email', 'purge.daemon', 'root_cause_analysis.daemon'],
+  turns: 6,
+  spec: { template: { spec: { terminationGracePeriodSeconds: 2 } } },
+};
 
 /** Most stories wait for Kubernetes most of the time; with more of them at once, that would wait for a processor. */
 const sideBySide = 6;
@@ -68,12 +72,13 @@ type Story = (stage: Stage, t: TestContext) => Promise<void>;
 const stories = new Map<string, Story>();
 
 stories.set('told in time, however often it is stopped and started', async (stage) => {
-  const names = Array.from({ length: busy.daemons }, (_, index) => `daemon-${index}`);
-  await Promise.all(names.map((name) => stopAndStart(name, new Stage(stage.kube, witness, transitions))));
+  const each = (key: string, index: number) =>
+    stopAndStart(`daemon-${index}`, `service.${key}`, new Stage(stage.kube, witness, transitions));
+  await Promise.all(busy.services.map(each));
 });
 
-async function stopAndStart(name: string, stage: Stage): Promise<void> {
-  await stage.change(create(name, busy.spec));
+async function stopAndStart(name: string, service: string, stage: Stage): Promise<void> {
+  await stage.change(create(name, { service, ...busy.spec }));
   await stage.becomes(name, 'Running', podReady, false);
   for (let turn = 1; turn <= busy.turns; turn++) {
     await stage.change(scale(name, 0));
@@ -185,7 +190,8 @@ stories.set('InvalidSpec in the words of the operator, and of the API server', a
   const mount = { name: 'conf', mountPath: '/opt/clarive/config/clarive.yml' };
   await stage.change(create('one', { config: { a: 1 }, ...onContainer({ volumeMounts: [mount] }) }));
   await stage.becomes('one', 'InvalidSpec', created);
-  await stage.change(create('two', onContainer({ volumeMounts: [{ name: 'missing', mountPath: '/mnt' }] })));
+  const broken = onContainer({ volumeMounts: [{ name: 'missing', mountPath: '/mnt' }] });
+  await stage.change(create('two', { service: 'service.event.daemon', ...broken }));
   const invalid = await stage.becomes('two', 'InvalidSpec', created);
   assert.match(messageOf(invalid), /volumeMounts\[\d\]\.name: Not found: "missing"/);
 });

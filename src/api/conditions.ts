@@ -57,9 +57,9 @@ export const reasonTable = {
   Stopping: { ready: 'False', progress: 'reconciling' },
 
   /**
-   * The new pod may not start before an older one of the same daemon is gone, because two would damage each other's
-   * work. Wait; if the node of the old pod is lost, repair it, or make sure that it is off and delete the pod with
-   * `--force`.
+   * The new pod may not start before an older one is gone, of the same daemon or of another one in its place, because two would
+   * damage each other's work. Wait; if the node of the old pod is lost, repair it, or make sure that it is off and delete the pod
+   * with `--force`.
    */
   WaitingForOldPod: { ready: 'False', progress: 'reconciling' },
 
@@ -107,8 +107,8 @@ export const reasonTable = {
   InvalidSpec: { ready: 'False', progress: 'stalled' },
 
   /**
-   * A Deployment of that name belongs to somebody else, or another ClariveDaemon already runs what may run only
-   * once. Delete or rename one of the two.
+   * A Deployment of that name belongs to somebody else, or another ClariveDaemon goes before this one where only one may
+   * run. Stop, delete or rename one of the two.
    */
   Conflict: { ready: 'False', progress: 'stalled' },
 

@@ -24,6 +24,9 @@ export const appliedAnnotation = 'clarive.com/applied';
 /** Annotation of the child of an attached daemon: see `Origin`. */
 export const originAnnotation = 'clarive.com/origin';
 
+/** Scheduling gate of the pods of exclusive daemons: the operator lifts it when no other one can run any more. */
+export const exclusiveGate = 'clarive.com/exclusive';
+
 /** Set by `kubectl rollout restart`; the later of the daemon's and the child's own is kept. */
 export const restartedAtAnnotation = 'kubectl.kubernetes.io/restartedAt';
 

@@ -2,7 +2,8 @@
 import type { V1Container, V1EnvVar } from '@kubernetes/client-node';
 import type { ClariveDaemon } from '../api/clarive-daemon.ts';
 import type { PodTemplate, PodTemplateOverlay } from '../api/kubernetes.ts';
-import { daemonContainer } from '../api/labels.ts';
+import { daemonContainer, exclusiveGate } from '../api/labels.ts';
+import { idOf } from '../presets/identity.ts';
 import { initScript, type InitMode } from '../presets/init.ts';
 import {
   afterDrainSeconds,
@@ -67,8 +68,8 @@ function generatedTemplate(daemon: ClariveDaemon, settings: PodSettings): PodTem
 
 function containerOf(daemon: ClariveDaemon, settings: PodSettings): V1Container {
   const { service, preset, image, environment } = settings;
-  const { id = daemon.metadata.name, args = [], env = [], envFrom } = daemon.spec;
-  const commandLine = [cla, service, '-c', environment, '--id', id];
+  const { args = [], env = [], envFrom } = daemon.spec;
+  const commandLine = [cla, service, '-c', environment, '--id', idOf(daemon)];
   return {
     name: daemonContainer,
     image,
@@ -127,14 +128,21 @@ function graceSecondsOf({ spec }: PodTemplate, drain: Drain | undefined): number
   return Math.max(terminationGracePeriodSeconds, drain ? drain.seconds + afterDrainSeconds : 0);
 }
 
-/** Labels by which pods are found, and a pid directory that no other pod ever sees: stale pid files match live processes. */
-function reserved({ labels }: PodSettings, terminationGracePeriodSeconds: number): PodTemplateOverlay {
+/**
+ * Labels by which pods are found, a pid directory that no other pod ever sees, because stale pid files match live processes, and the gate
+ * behind which a second process of an exclusive daemon waits.
+ */
+function reserved(
+  { labels, preset }: PodSettings,
+  terminationGracePeriodSeconds: number,
+): PodTemplateOverlay {
   const volume = { name: 'clarive-pid', emptyDir: {} };
   const mount = { name: volume.name, mountPath: pidDirectory };
   return {
     metadata: { labels },
     spec: {
       restartPolicy: 'Always',
+      ...(preset.exclusive !== 'none' && { schedulingGates: [{ name: exclusiveGate }] }),
       terminationGracePeriodSeconds,
       volumes: [volume],
       containers: [{ name: daemonContainer, volumeMounts: [mount] }],

@@ -5,12 +5,12 @@ import {
   type ClariveDispatcher,
   type ClariveDispatcherStatus,
 } from '../api/clarive-dispatcher.ts';
-import { fieldManager, managedByLabel } from '../api/labels.ts';
+import { exclusiveGate, fieldManager, managedByLabel, serviceLabel } from '../api/labels.ts';
 import type { Deployment } from '../api/kubernetes.ts';
 import { keyOf, splitKey, type ObjectKey } from '../api/object-key.ts';
 import type { Rendered } from '../desired/deployment.ts';
 import type { Cluster, DaemonEvent } from '../reconcile/cluster.ts';
-import { RefusedError } from '../reconcile/errors.ts';
+import { RefusedError, UncertainError } from '../reconcile/errors.ts';
 import type { MountFailure } from '../status/mounts.ts';
 import type { ObservedDeployment, ObservedPod } from '../status/observed.ts';
 import { ApiError, isNotFound } from './api-error.ts';
@@ -31,16 +31,17 @@ export interface StoredDispatcher extends Stored {
 /** What the watches have shown, and how answers to writes are taken in. */
 export interface ClusterView {
   dispatchers: Store<StoredDispatcher>;
-  /** Indexed by the key of their dispatcher. */
+  /** Indexed by the key of their dispatcher, and by their identity. */
   daemons: Store<StoredDaemon>;
   children: Store<ObservedDeployment>;
-  /** Indexed by the key of their daemon. */
+  /** Indexed by the key of their daemon, and by their identity. */
   pods: Store<ObservedPod>;
   /** Indexed by the uid of the pod. */
   mountFailures: Store<MountFailure>;
   observeDispatcher: (object: RawObject) => StoredDispatcher;
   observeDaemon: (object: RawObject) => StoredDaemon;
   observeChild: (object: RawObject) => ObservedDeployment;
+  observePod: (object: RawObject) => ObservedPod;
 }
 
 export interface KubeClusterOptions {
@@ -53,6 +54,8 @@ export interface KubeClusterOptions {
   signal: AbortSignal;
   /** Asked before each write, because a process that was frozen wakes up before its timers do. */
   leads: () => boolean;
+  /** For how long no other process can lead, whatever happens to this one. */
+  leadsForMs: () => number;
   /** Told of each write that changed a child. */
   onChildWritten: (key: ObjectKey, what: string, details: Record<string, unknown>) => void;
 }
@@ -88,12 +91,20 @@ export class KubeCluster implements Cluster {
     return this.#view.daemons.indexed(dispatcher).map(({ daemon }) => daemon);
   }
 
+  daemonsOf(identity: string): ClariveDaemon[] {
+    return this.#view.daemons.indexed(identity).map(({ daemon }) => daemon);
+  }
+
   child(key: ObjectKey): ObservedDeployment | undefined {
     return this.#view.children.get(key);
   }
 
   pods(key: ObjectKey): ObservedPod[] {
     return this.#view.pods.indexed(key);
+  }
+
+  podsOf(identity: string): ObservedPod[] {
+    return this.#view.pods.indexed(identity);
   }
 
   mountFailures(key: ObjectKey): MountFailure[] {
@@ -134,6 +145,40 @@ export class KubeCluster implements Cluster {
     await this.#writeChild({ method: 'PATCH', path, body, query: strict, contentType: mergePatchType });
     this.#view.children.amend(child.key, child.uid, { replicas, generation: child.generation + 1 });
     this.#options.onChildWritten(child.key, 'Deployment scaled', { replicas });
+  }
+
+  /** Without a resource version, so that the server answers with what is true now, not with what its cache knows. */
+  async listPods(namespace: string, service: string): Promise<ObservedPod[]> {
+    const query = { labelSelector: `${serviceLabel}=${service}` };
+    const list = await this.#request<PodList>({ method: 'GET', path: podsPath(namespace), query });
+    return list.items.map((item) => this.#view.observePod(item));
+  }
+
+  /**
+   * The uid and the version keep it from a pod that has changed since it was seen. It must have ended before anybody else can lead,
+   * who might let another pod start: so it is not sent late, and the server gives it up in time.
+   */
+  async liftGate(pod: ObservedPod): Promise<void> {
+    if (this.#options.leadsForMs() < liftTimeoutMs) throw new Error('The lease is about to end');
+    const { key, uid, resourceVersion } = pod;
+    const { namespace, name } = splitKey(key);
+    const gates = pod.gates.filter((gate) => gate !== exclusiveGate).map((gate) => ({ name: gate }));
+    const body = { metadata: { uid, resourceVersion }, spec: { schedulingGates: gates } };
+    const query = { ...strict, timeout: `${liftTimeoutMs}ms` };
+    try {
+      const answer = await this.#writeChild({
+        method: 'PATCH',
+        path: `${podsPath(namespace)}/${name}`,
+        body,
+        query,
+        contentType: mergePatchType,
+        timeoutMs: liftTimeoutMs,
+      });
+      this.#view.pods.upsert(this.#view.observePod(answer));
+    } catch (error) {
+      throw isDecided(error) ? error : uncertain(error);
+    }
+    this.#options.onChildWritten(pod.daemon, 'Pod let start', { pod: name });
   }
 
   async writeStatus(daemon: ClariveDaemon, status: ClariveDaemonStatus): Promise<void> {
@@ -267,11 +312,28 @@ export class KubeCluster implements Cluster {
     }
   }
 
-  async #request(request: ApiRequest): Promise<RawObject> {
+  async #request<Body = RawObject>(request: ApiRequest): Promise<Body> {
     const { transport, signal, leads } = this.#options;
     if (!leads()) throw new Error('No longer leading, so nothing is written');
-    return transport.request<RawObject>({ ...request, signal });
+    return transport.request<Body>({ ...request, signal });
   }
+}
+
+/** How long a pod may take to be let start: for the request, and once more for the server. */
+const liftTimeoutMs = 5000;
+
+interface PodList {
+  items: RawObject[];
+}
+
+/** Whether the server has said that it did nothing. A time-out and a failure of its own leave that open. */
+function isDecided(error: unknown): boolean {
+  return error instanceof RefusedError || (error instanceof ApiError && error.code < 500);
+}
+
+function uncertain(cause: unknown): UncertainError {
+  const { message } = cause as Error;
+  return new UncertainError(2 * liftTimeoutMs, message, { cause });
 }
 
 interface ManagedFields {
@@ -335,6 +397,10 @@ function nameTaken(cause: ApiError): RefusedError {
   const remedy =
     'it was not made for this daemon and is left alone: delete or rename it, or give this daemon another name';
   return new RefusedError('Conflict', `${cause.message}; ${remedy}`, { cause });
+}
+
+function podsPath(namespace: string): string {
+  return `/api/v1/namespaces/${namespace}/pods`;
 }
 
 function deploymentsPath(namespace: string): string {

@@ -69,8 +69,13 @@ export class LeaseElector {
 
   /** Whether this process leads now; also right when the process was stopped for a while and its timers are late. */
   get leads(): boolean {
-    if (!this.#term || this.#term.lost.signal.aborted) return false;
-    return this.#options.clock.monotonic() < this.#term.untilMs;
+    return this.leadsForMs > 0;
+  }
+
+  /** For how many milliseconds this process leads even if it can't renew the lease any more; 0 if it doesn't lead. */
+  get leadsForMs(): number {
+    if (!this.#term || this.#term.lost.signal.aborted) return 0;
+    return Math.max(0, this.#term.untilMs - this.#options.clock.monotonic());
   }
 
   /** Takes in what the watch shows of the Lease. Its news may be older than the answers to our own writes. */

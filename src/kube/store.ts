@@ -22,7 +22,8 @@ const mostBuried = 4096;
 export type ChangeListener<T> = (before: T | undefined, after: T | undefined) => void;
 
 /**
- * The last known state of one kind, as small projections of the objects, by key and by one index.
+ * The last known state of one kind, as small projections of the objects, by key and by an index, in which an object may stand under several
+ * values.
  *
  * A change is told once and in order. An object that was deleted and created anew under its name is told as two changes, so that nobody
  * takes one for the other.
@@ -34,11 +35,12 @@ export class Store<T extends Stored> {
    * and later ones may, because to a watch by label an object also goes by losing the label.
    */
   readonly #buried = new Map<string, string>();
-  readonly #index = new Map<string, Map<ObjectKey, T>>();
-  readonly #indexBy: (item: T) => string | undefined;
+  /** Under most values stands one object, which then costs no Map of its own. */
+  readonly #index = new Map<string, T | Map<ObjectKey, T>>();
+  readonly #indexBy: (item: T) => readonly string[];
   readonly #onChange: ChangeListener<T>;
 
-  constructor(onChange: ChangeListener<T>, indexBy: (item: T) => string | undefined = () => undefined) {
+  constructor(onChange: ChangeListener<T>, indexBy: (item: T) => readonly string[] = () => []) {
     this.#onChange = onChange;
     this.#indexBy = indexBy;
   }
@@ -57,7 +59,9 @@ export class Store<T extends Stored> {
 
   /** All objects with this index value, in no particular order. */
   indexed(value: string): T[] {
-    return [...(this.#index.get(value)?.values() ?? [])];
+    const found = this.#index.get(value);
+    if (found === undefined) return [];
+    return found instanceof Map ? [...found.values()] : [found];
   }
 
   /** Whether this version of the object, or a later one, is stored: taking it in would change nothing. */
@@ -152,19 +156,21 @@ export class Store<T extends Stored> {
 
   #put(item: T): void {
     this.#items.set(item.key, item);
-    const value = this.#indexBy(item);
-    if (value === undefined) return;
-    const entries = this.#index.get(value) ?? new Map<ObjectKey, T>();
-    this.#index.set(value, entries.set(item.key, item));
+    for (const value of this.#indexBy(item)) {
+      const found = this.#index.get(value);
+      if (found instanceof Map) found.set(item.key, item);
+      else if (found === undefined || found.key === item.key) this.#index.set(value, item);
+      else this.#index.set(value, new Map([found, item].map((each) => [each.key, each])));
+    }
   }
 
   #drop(item: T): void {
     this.#items.delete(item.key);
-    const value = this.#indexBy(item);
-    if (value === undefined) return;
-    const entries = this.#index.get(value);
-    entries?.delete(item.key);
-    if (entries?.size === 0) this.#index.delete(value);
+    for (const value of this.#indexBy(item)) {
+      const found = this.#index.get(value);
+      if (found instanceof Map) found.delete(item.key);
+      if (found instanceof Map ? found.size === 0 : found?.key === item.key) this.#index.delete(value);
+    }
   }
 }
 

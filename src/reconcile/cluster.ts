@@ -21,12 +21,22 @@ export interface Cluster {
   dispatcher(key: ObjectKey): ClariveDispatcher | undefined;
   /** The daemons that name the dispatcher of this key, in no particular order. */
   attached(dispatcher: ObjectKey): ClariveDaemon[];
+  /** The daemons of one identity, in no particular order: see `identityOf`. */
+  daemonsOf(identity: string): ClariveDaemon[];
   /** The Deployment of the daemon's name that carries our labels, whoever owns it. */
   child(key: ObjectKey): ObservedDeployment | undefined;
   pods(key: ObjectKey): ObservedPod[];
+  /** The pods of one identity, also those whose daemon is gone. */
+  podsOf(identity: string): ObservedPod[];
   /** What the kubelet says of volumes of these pods that it can't mount. */
   mountFailures(key: ObjectKey): MountFailure[];
 
+  /** Asks the API server, not the watches: all pods of a service in a namespace, as they are now. */
+  listPods(namespace: string, service: string): Promise<ObservedPod[]>;
+  /**
+   * Lets a pod start, if it is still as it was seen. Throws `UncertainError` if nobody knows whether it does.
+   */
+  liftGate(pod: ObservedPod): Promise<void>;
   createChild(desired: Rendered): Promise<void>;
   applyChild(child: ObservedDeployment, desired: Rendered): Promise<void>;
   scaleChild(child: ObservedDeployment, replicas: number): Promise<void>;

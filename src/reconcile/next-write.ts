@@ -14,7 +14,9 @@ export type NextWrite =
   | { do: 'queue'; message: string; recheckAfterMs: number }
   /** The child is on its way out: its end is waited for. */
   | { do: 'wait'; message: string }
-  /** The Deployment of this name belongs to somebody else. */
+  /** A pod has to end first: see `unlessTaken`. */
+  | { do: 'hold'; message: string }
+  /** The Deployment of this name belongs to somebody else, or another daemon goes before this one. */
   | { do: 'yield'; message: string };
 
 /**

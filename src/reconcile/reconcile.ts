@@ -3,13 +3,15 @@
  * lost, repeated or late: the last one makes it right.
  */
 import type { ClariveDaemon } from '../api/clarive-daemon.ts';
-import type { ObjectKey } from '../api/object-key.ts';
+import { keyOf, type ObjectKey } from '../api/object-key.ts';
 import { wantedReplicas } from '../desired/deployment.ts';
 import { inTermsOfSpec } from '../desired/field-of-spec.ts';
 import { dispatcherOf, type Dispatching } from '../desired/settings.ts';
 import { daemonStatus, type WriteOutcome } from '../status/daemon-status.ts';
 import type { Cluster } from './cluster.ts';
+import { unlessTaken } from './contention.ts';
 import { RefusedError } from './errors.ts';
+import type { Gatekeeper } from './gatekeeper.ts';
 import { nextWrite, type NextWrite } from './next-write.ts';
 import type { Renderings } from './renderings.ts';
 import { report } from './report.ts';
@@ -21,6 +23,7 @@ export interface Dependencies {
   cluster: Cluster;
   statusSchedule: StatusSchedule;
   renderings: Renderings;
+  gatekeeper: Gatekeeper;
   /** Wall clock, in milliseconds since 1970. */
   now: () => number;
 }
@@ -42,15 +45,14 @@ export async function reconcile(key: ObjectKey, dependencies: Dependencies): Pro
   const dispatcher = dispatcherOf(daemon, (name) => cluster.dispatcher(name));
   const wanted = wantedReplicas(daemon, dispatcher);
   const desired = renderings.of(daemon, dispatcher, cluster.child(key)?.restartedAt);
-  const write = inTurn(
-    nextWrite(daemon, wanted, desired, cluster.child(key)),
-    daemon,
-    dispatcher,
-    dependencies,
-  );
+  const contender = { daemon, dispatcher, desired };
+  const due = unlessTaken(nextWrite(daemon, wanted, desired, cluster.child(key)), contender, cluster);
+  const write = inTurn(due, daemon, dispatcher, dependencies);
   for (const warning of warningsOf(daemon, write)) cluster.recordEvent(daemon, warning);
-  const outcome = await carryOut(write, { daemon, dispatcher }, cluster);
-  if (outcome.is === 'written') return { requeueAfterMs: 0 };
+  const done = await carryOut(write, { daemon, dispatcher }, cluster);
+  if (done.is === 'written') return { requeueAfterMs: 0 };
+  const start = await letStart(daemon, done, dependencies);
+  const { outcome } = start;
 
   const { status, recheckAfterMs } = daemonStatus({
     daemon,
@@ -69,7 +71,7 @@ export async function reconcile(key: ObjectKey, dependencies: Dependencies): Pro
     record: (event) => cluster.recordEvent(daemon, event),
   });
   if (outcome.is === 'failed') throw outcome.error; // the status tells of it; when to try again is the queue's to decide
-  return soonest(heldBackMs, recheckAfterMs, retryAfterMs(outcome));
+  return soonest(heldBackMs, recheckAfterMs, retryAfterMs(outcome), start.recheckAfterMs);
 }
 
 /** A refusal may end without any news of it here: a quota is raised, a policy is corrected. */
@@ -113,15 +115,42 @@ async function carryOut(
         return { is: 'queued', message: write.message, recheckAfterMs: write.recheckAfterMs };
       case 'wait':
         return { is: 'waiting', message: write.message };
+      case 'hold':
+        return { is: 'held', message: write.message };
       case 'yield':
         return { is: 'refused', reason: 'Conflict', message: write.message };
     }
   } catch (error) {
-    if (!(error instanceof RefusedError)) return { is: 'failed', error: error as Error };
-    const { reason, message: said } = error;
-    if (!('desired' in write)) return { is: 'refused', reason, message: said };
-    const message = inTermsOfSpec(said, write.desired.deployment, daemon, dispatcher);
-    return { is: 'refused', reason, message };
+    const outcome = outcomeOf(error, "The Deployment can't be written");
+    if (outcome.is !== 'refused' || !('desired' in write)) return outcome;
+    const message = inTermsOfSpec(outcome.message, write.desired.deployment, daemon, dispatcher);
+    return { ...outcome, message };
+  }
+}
+
+function outcomeOf(error: unknown, what: string): Extract<WriteOutcome, { is: 'refused' | 'failed' }> {
+  if (!(error instanceof RefusedError)) return { is: 'failed', what, error: error as Error };
+  return { is: 'refused', reason: error.reason, message: error.message };
+}
+
+/**
+ * Lets the new pod of an exclusive daemon start when its turn has come, also while the daemon is paused or can't be written; returns
+ * the outcome of that, unless there is something else to tell.
+ */
+async function letStart(
+  daemon: ClariveDaemon,
+  outcome: WriteOutcome,
+  { cluster, gatekeeper }: Dependencies,
+): Promise<{ outcome: WriteOutcome; recheckAfterMs?: number }> {
+  const child = cluster.child(keyOf(daemon));
+  const isLeaving = daemon.metadata.deletionTimestamp !== undefined || !child || child.replicas === 0;
+  if (isLeaving || child.controller?.uid !== daemon.metadata.uid) return { outcome };
+  try {
+    const { message, ...when } = (await gatekeeper.letStart(daemon)) ?? {};
+    const isNews = message !== undefined && outcome.is === 'settled';
+    return { outcome: isNews ? { is: 'held', message } : outcome, ...when };
+  } catch (error) {
+    return { outcome: outcome.is === 'failed' ? outcome : outcomeOf(error, "The pod can't be let start") };
   }
 }
 

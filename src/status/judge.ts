@@ -1,5 +1,6 @@
 /** Finds the one reason that answers "is this daemon active, and if not, why?". The first that applies wins. */
 import type { Reason } from '../api/conditions.ts';
+import { exclusiveGate } from '../api/labels.ts';
 import type { Unrenderable } from '../desired/deployment.ts';
 import { crashLoopAfter, endsEarly, isCrash, isRecycling, isStable } from './crashes.ts';
 import type {
@@ -11,6 +12,7 @@ import type {
   Waiting,
 } from './observed.ts';
 import type { MountProblem } from './mounts.ts';
+import { waitingForOldPod } from './old-pod.ts';
 import { withRemedy } from './remedies.ts';
 import { clean, describeExit, isMissingReference, isPassing } from './words.ts';
 
@@ -20,11 +22,13 @@ export type WriteOutcome =
   /** The child differs and is left so, because the daemon is paused. */
   | { is: 'paused'; message: string }
   | { is: 'waiting'; message: string }
+  /** An older pod has to end first. */
+  | { is: 'held'; message: string }
   /** The child is to differ until its turn comes. */
   | { is: 'queued'; message: string; recheckAfterMs: number }
   | { is: 'refused'; reason: 'InvalidSpec' | 'AdmissionRejected' | 'Conflict'; message: string }
   /** Nobody knows whether trying again helps; it is tried again. */
-  | { is: 'failed'; error: Error };
+  | { is: 'failed'; what: string; error: Error };
 
 export interface Facts {
   /** That the daemon is being deleted, in words, if so. */
@@ -78,10 +82,12 @@ function judgeFirst(facts: Facts): Judgement {
       return { reason: 'Paused', message: outcome.message };
     case 'waiting':
       return underWay(facts, outcome.message);
+    case 'held':
+      return { reason: 'WaitingForOldPod', message: outcome.message };
     case 'queued':
       return { reason: 'WaitingForTurn', message: outcome.message };
     case 'failed':
-      return underWay(facts, `The Deployment can't be written and is tried again: ${outcome.error.message}`);
+      return underWay(facts, `${outcome.what} and is tried again: ${outcome.error.message}`);
     case 'settled':
       return facts.wanted === 0 ? judgeStop(facts) : judgeRun(facts);
   }
@@ -134,15 +140,11 @@ function judgeRun(facts: Facts): Judgement {
 function judgePod(facts: Facts, pod: ObservedPod, rollout: Rollout): Judgement {
   const { name, unscheduled } = pod;
   if (pod.nodeLost) return judgeLostNode(pod);
-  if (pod.deleting)
-    return {
-      reason: 'WaitingForOldPod',
-      message: `Waiting for pod ${name} to end before its successor starts${deadlineOf(pod)}`,
-    };
+  if (pod.deleting) return { reason: 'WaitingForOldPod', message: waitingForOldPod(pod) };
   if (rollout === 'changing' && isReplaced(facts.child))
     return starting(`The change is being rolled out, pod ${name} is to be replaced`);
   if (rollout !== 'done') return starting(`Pod ${name} is starting`);
-  return unscheduled ? judgeUnscheduled(name, unscheduled) : judgeContainers(facts, pod);
+  return unscheduled ? judgeUnscheduled(pod, unscheduled) : judgeContainers(facts, pod);
 }
 
 type Rollout = 'changing' | 'empty' | 'done';
@@ -197,11 +199,14 @@ function waitingForPod({ lastFailure }: Facts): string {
     : `Waiting for a new pod, because the last one failed: ${lastFailure}`;
 }
 
-function judgeUnscheduled(pod: string, { reason, message }: Waiting): Judgement {
-  if (reason === 'SchedulingGated')
-    return starting(`Pod ${pod} waits until its scheduling gates are removed`);
+function judgeUnscheduled({ name, gates }: ObservedPod, { reason, message }: Waiting): Judgement {
+  if (reason === 'SchedulingGated') {
+    const others = gates.filter((gate) => gate !== exclusiveGate);
+    if (others.length === 0) return starting(`Pod ${name} is starting`);
+    return starting(`Pod ${name} waits until its scheduling gates are removed: ${others.join(', ')}`);
+  }
   if (/persistentvolumeclaim "[^"]*" not found/.test(message)) return { reason: 'MissingReference', message };
-  return { reason: 'Unschedulable', message: message || `The scheduler can't place pod ${pod}` };
+  return { reason: 'Unschedulable', message: message || `The scheduler can't place pod ${name}` };
 }
 
 function judgeContainers(facts: Facts, pod: ObservedPod): Judgement {

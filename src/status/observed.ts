@@ -1,14 +1,18 @@
 /** What is kept of the objects in the cluster: the few fields that decide what to write and what to report. */
 import {
   daemonContainer,
+  dispatcherLabel,
+  exclusiveGate,
   instanceLabel,
   nameLabel,
   nameLabelValue,
   originAnnotation,
   restartedAtAnnotation,
+  serviceLabel,
 } from '../api/labels.ts';
 import { keyOf, type ObjectKey } from '../api/object-key.ts';
 import type { ObjectMeta, OwnerReference } from '../api/kubernetes.ts';
+import { idInArguments, identityOf } from '../presets/identity.ts';
 
 export interface ObservedDeployment {
   key: ObjectKey;
@@ -41,6 +45,10 @@ export interface ObservedPod {
   resourceVersion: string;
   /** Key of the ClariveDaemon that the pod runs. */
   daemon: ObjectKey;
+  /** Which daemon it is to Clarive: see `identityOf`. */
+  identity: string;
+  /** Names of its scheduling gates: while there is one, no node runs it. */
+  gates: readonly string[];
   /** Tells the pods of one pod template from those of another. */
   template: string | undefined;
   node: string | undefined;
@@ -139,7 +147,11 @@ interface RawContainerStatus {
 
 interface RawPod {
   metadata: ObjectMeta;
-  spec?: { nodeName?: string };
+  spec?: {
+    nodeName?: string;
+    schedulingGates?: { name: string }[];
+    containers?: { name: string; args?: string[] }[];
+  };
   status?: {
     phase?: string;
     reason?: string;
@@ -154,7 +166,7 @@ interface RawPod {
 export function observeDeployment(object: unknown, carries: string | undefined): ObservedDeployment {
   const { metadata, spec, status } = object as RawDeployment;
   return {
-    ...identityOf(metadata),
+    ...referenceTo(metadata),
     generation: metadata.generation ?? 0,
     deleting: metadata.deletionTimestamp !== undefined,
     controller: metadata.ownerReferences?.find((owner) => owner.controller),
@@ -176,9 +188,11 @@ export function observePod(object: unknown): ObservedPod {
   const container = status?.containerStatuses?.find(({ name }) => name === daemonContainer);
   const unscheduled = conditionOf(status?.conditions, 'PodScheduled', 'False');
   return {
-    ...identityOf(metadata),
+    ...referenceTo(metadata),
     name: metadata.name,
     daemon: `${metadata.namespace ?? ''}/${metadata.labels?.[instanceLabel] ?? ''}`,
+    identity: identityOfPod(object as RawPod),
+    gates: spec?.schedulingGates?.map(({ name }) => name) ?? noGates,
     template: metadata.labels?.['pod-template-hash'],
     node: spec?.nodeName,
     createdAt: metadata.creationTimestamp ?? '',
@@ -193,6 +207,24 @@ export function observePod(object: unknown): ObservedPod {
     container: container && observeContainer(container),
     companion: companionOf(status?.initContainerStatuses, status?.containerStatuses),
   };
+}
+
+const noGates: readonly string[] = [];
+
+/** Whether it waits until the operator lets it start. */
+export function isGated({ gates }: ObservedPod): boolean {
+  return gates.includes(exclusiveGate);
+}
+
+/** By what can't be changed any more, or has no reason to be. */
+function identityOfPod({ metadata, spec }: RawPod): string {
+  const container = spec?.containers?.find(({ name }) => name === daemonContainer);
+  return identityOf({
+    namespace: metadata.namespace,
+    dispatcher: metadata.labels?.[dispatcherLabel],
+    service: metadata.labels?.[serviceLabel] ?? '',
+    id: idInArguments(container?.args ?? []) ?? '',
+  });
 }
 
 function selectsOwnPods(
@@ -289,7 +321,7 @@ function failureOf({ reason, message }: { reason?: string; message?: string }): 
   return [reason, message].filter(Boolean).join(': ') || undefined;
 }
 
-function identityOf(metadata: ObjectMeta): { key: ObjectKey; uid: string; resourceVersion: string } {
+function referenceTo(metadata: ObjectMeta): { key: ObjectKey; uid: string; resourceVersion: string } {
   return {
     key: keyOf({ metadata }),
     uid: metadata.uid ?? '',

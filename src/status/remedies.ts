@@ -30,7 +30,7 @@ const remedies: readonly Remedy[] = [
   ],
   [
     'Starting',
-    /scheduling gates are removed$/,
+    /scheduling gates are removed: [^;]*$/,
     'whoever has set them has to remove them: see schedulingGates in spec.template.spec',
   ],
 

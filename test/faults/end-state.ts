@@ -22,9 +22,9 @@ const reasonOf = { 0: 'Stopped', 1: 'Starting' };
 /** Kubernetes' own garbage collector takes half a minute to learn of a new kind, and some time to come back after a restart. */
 const endTimeoutMs = 90_000;
 
-/** A daemon for the API server. */
+/** A daemon for the API server, of a service of which there may be many. */
 export function daemonOf(name: string, { replicas, mark }: Wanted): Partial<ClariveDaemon> {
-  const spec = { service: 'service.purge.daemon', replicas, args: ['--mark', mark] };
+  const spec = { service: 'service.job.daemon', replicas, args: ['--mark', mark] };
   return { metadata: { name }, spec };
 }
 

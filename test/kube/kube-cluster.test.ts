@@ -11,9 +11,16 @@ import { KubeCluster, type StoredDaemon, type StoredDispatcher } from '../../src
 import type { RawObject } from '../../src/kube/reflector.ts';
 import { Store } from '../../src/kube/store.ts';
 import type { ApiRequest } from '../../src/kube/transport.ts';
-import { RefusedError } from '../../src/reconcile/errors.ts';
+import { RefusedError, UncertainError } from '../../src/reconcile/errors.ts';
 import type { MountFailure } from '../../src/status/mounts.ts';
-import { observeDeployment, type ObservedDeployment, type ObservedPod } from '../../src/status/observed.ts';
+import { identityOfDaemon } from '../../src/presets/identity.ts';
+import {
+  observeDeployment,
+  observePod,
+  type ObservedDeployment,
+  type ObservedPod,
+} from '../../src/status/observed.ts';
+import { rawPod } from '../status/observed-builders.ts';
 import { aDaemon, aDispatcher } from '../support/builders.ts';
 
 const daemon = aDaemon({ metadata: { resourceVersion: '5' } });
@@ -39,14 +46,14 @@ function childObject(version: number, fields: Record<string, unknown> = {}): Raw
   return { metadata: { ...own, ...(metadata as object) }, spec: { replicas: 1 }, ...rest };
 }
 
-type Answer = RawObject | Error;
+type Answer = object | Error;
 
 /** A cluster whose API server gives these answers, one after the other. */
 function aCluster(...answers: Answer[]) {
   const requests: ApiRequest[] = [];
   const written: unknown[] = [];
   const stopping = new AbortController();
-  const leading = { now: true };
+  const leading = { now: true, forMs: Infinity };
   const request = async <T>(sent: ApiRequest) => {
     requests.push(sent);
     const answer = answers.shift();
@@ -58,15 +65,16 @@ function aCluster(...answers: Answer[]) {
   const dispatchers = new Store<StoredDispatcher>(() => undefined);
   const daemons = new Store<StoredDaemon>(
     () => undefined,
-    ({ daemon }) => dispatcherKeyOf(daemon),
+    ({ daemon }) =>
+      [dispatcherKeyOf(daemon), identityOfDaemon(daemon)].filter((value) => value !== undefined),
   );
   const pods = new Store<ObservedPod>(
     () => undefined,
-    (pod) => pod.daemon,
+    (pod) => [pod.daemon, pod.identity],
   );
   const mountFailures = new Store<MountFailure>(
     () => undefined,
-    ({ podUid }) => podUid,
+    ({ podUid }) => [podUid],
   );
   const transport = { request };
   const cluster = new KubeCluster({
@@ -90,11 +98,13 @@ function aCluster(...answers: Answer[]) {
         daemon: object as unknown as StoredDaemon['daemon'],
       }),
       observeChild: (object) => observeDeployment(object, undefined),
+      observePod,
     },
     overlayChild,
     events: new EventRecorder({ transport, now: () => 0, instance: 'test', onError: () => undefined }),
     signal: stopping.signal,
     leads: () => leading.now,
+    leadsForMs: () => leading.forMs,
     onChildWritten: (...what) => written.push(what),
   });
   const child = observeDeployment(childObject(10), undefined);
@@ -470,4 +480,88 @@ test('reads come from the stores; pods are found by their daemon, and Events abo
   assert.deepEqual(cluster.mountFailures('clarive/other'), []);
   assert.equal(cluster.daemon('clarive/purge'), undefined);
   assert.deepEqual(requests, []);
+});
+
+describe('the gate of a pod', () => {
+  const gates = ['example.com/quota', 'clarive.com/exclusive'];
+  const pod = observePod(rawPod({ gates }));
+  const lifted = rawPod({ gates: ['example.com/quota'] }) as { metadata: object };
+  const answer = { ...lifted, metadata: { ...lifted.metadata, resourceVersion: '8' } };
+
+  test('is lifted if the pod is still as it was seen, and other gates stay', async () => {
+    const { cluster, pods, requests, written } = aCluster(answer);
+    await cluster.liftGate(pod);
+    assert.deepEqual(
+      requests.map(({ method, path, query, body, contentType, timeoutMs }) => ({
+        method,
+        path,
+        query,
+        body,
+        contentType,
+        timeoutMs,
+      })),
+      [
+        {
+          method: 'PATCH',
+          path: '/api/v1/namespaces/clarive/pods/purge-1',
+          query: { fieldManager: 'clarive-operator', fieldValidation: 'Strict', timeout: '5000ms' },
+          body: {
+            metadata: { uid: 'uid-of-purge-1', resourceVersion: '7' },
+            spec: { schedulingGates: [{ name: 'example.com/quota' }] },
+          },
+          contentType: 'application/merge-patch+json',
+          timeoutMs: 5000,
+        },
+      ],
+    );
+    assert.deepEqual(pods.get('clarive/purge-1')?.gates, ['example.com/quota']);
+    assert.deepEqual(written, [['clarive/purge', 'Pod let start', { pod: 'purge-1' }]]);
+  });
+
+  test('is not lifted when the lease could end before the request', async () => {
+    const { cluster, leading, requests } = aCluster(answer);
+    leading.forMs = 4999;
+    await assert.rejects(cluster.liftGate(pod), /The lease is about to end/);
+    assert.deepEqual(requests, []);
+    leading.forMs = 5000;
+    await cluster.liftGate(pod);
+    assert.equal(requests.length, 1);
+  });
+
+  test('may be lifted or not if the server has not said', async () => {
+    const lost = new Error('PATCH failed: socket hang up');
+    const timeout = refusal(504, 'Timeout', 'request did not complete');
+    for (const failure of [lost, timeout]) {
+      const { cluster } = aCluster(failure);
+      await assert.rejects(cluster.liftGate(pod), (error: unknown) => {
+        assert.ok(error instanceof UncertainError);
+        assert.equal(error.forMs, 10_000);
+        return true;
+      });
+    }
+  });
+
+  test('is not lifted if the server has refused', async () => {
+    const conflict = refusal(409, 'Conflict', 'the object has been modified');
+    const forbidden = refusal(403, 'Forbidden', 'you may not');
+    await assert.rejects(aCluster(conflict).cluster.liftGate(pod), ApiError);
+    await assert.rejects(aCluster(forbidden).cluster.liftGate(pod), RefusedError);
+  });
+
+  test('pods are listed as they are now, by their service', async () => {
+    const { cluster, requests } = aCluster({
+      items: [rawPod({ name: 'one' }), rawPod({ name: 'two', gates })],
+    });
+    const found = await cluster.listPods('clarive', 'service.scheduler');
+    assert.deepEqual(
+      found.map(({ name, gates: own }) => [name, own.length]),
+      [
+        ['one', 0],
+        ['two', 2],
+      ],
+    );
+    const [request] = requests;
+    assert.equal(request?.path, '/api/v1/namespaces/clarive/pods');
+    assert.deepEqual(request.query, { labelSelector: 'clarive.com/service=service.scheduler' });
+  });
 });

@@ -1,8 +1,9 @@
 /** The ways of `src/kube` that only a real API server can confirm. */
 import assert from 'node:assert/strict';
 import { describe, test, type TestContext } from 'node:test';
-import { KubeConfig, type V1Lease } from '@kubernetes/client-node';
+import { KubeConfig, type V1Lease, type V1Pod } from '@kubernetes/client-node';
 import type { ClariveDaemon } from '../../src/api/clarive-daemon.ts';
+import type { DeepPartial } from '../../src/api/kubernetes.ts';
 import type { ObjectKey } from '../../src/api/object-key.ts';
 import { realClock } from '../../src/controller/clock.ts';
 import { carries } from '../../src/desired/compare.ts';
@@ -16,11 +17,16 @@ import { LeaseElector, observeLease, type ObservedLease } from '../../src/kube/l
 import { Reflector, type RawObject } from '../../src/kube/reflector.ts';
 import { Store } from '../../src/kube/store.ts';
 import { type ApiRequest, Transport } from '../../src/kube/transport.ts';
-import { observeDeployment, type ObservedDeployment, type ObservedPod } from '../../src/status/observed.ts';
+import {
+  observeDeployment,
+  observePod,
+  type ObservedDeployment,
+  type ObservedPod,
+} from '../../src/status/observed.ts';
 import { aDaemon } from '../support/builders.ts';
 import { inNamespace } from '../support/in-namespace.ts';
 import type { KubeClient } from '../support/kube-client.ts';
-import { configMaps, deployments, events, type Json, type Resource } from '../support/resources.ts';
+import { configMaps, deployments, events, pods, type Json, type Resource } from '../support/resources.ts';
 import { until } from '../support/until.ts';
 import { eventually } from './eventually.ts';
 import { type Kept } from './watch-events.ts';
@@ -343,6 +349,64 @@ async function unlessChanged(write: () => Promise<void>): Promise<void> {
   });
 }
 
+describe('the gate of a pod', () => {
+  const service = 'service.scheduler';
+  const gates = ['clarive.com/exclusive', 'example.com/quota'];
+  const pod = (name: string): DeepPartial<Json<V1Pod>> => ({
+    metadata: { name, labels: { 'clarive.com/service': service, 'app.kubernetes.io/instance': 'scheduler' } },
+    spec: {
+      schedulingGates: gates.map((gate) => ({ name: gate })),
+      containers: [{ name: 'daemon', image: 'clarive:7', args: ['--', 'cla', service, '--id', 'one'] }],
+    },
+  });
+
+  test('is lifted and leaves others', (t) =>
+    inNamespace(t, async (kube) => {
+      const { cluster } = aCluster(t, kube);
+      await kube.create(pods, pod('one'));
+      const [listed] = await cluster.listPods(kube.namespace, service);
+      assert.ok(listed);
+      assert.deepEqual(
+        [listed.name, listed.identity, listed.gates],
+        ['one', `${kube.namespace}//${service}`, gates],
+      );
+      await cluster.liftGate(listed);
+      const [after] = await cluster.listPods(kube.namespace, service);
+      assert.deepEqual(after?.gates, ['example.com/quota']);
+      await cluster.liftGate(after);
+    }));
+
+  test('the last one too', (t) =>
+    inNamespace(t, async (kube) => {
+      const { cluster } = aCluster(t, kube);
+      const { spec, ...rest } = pod('one');
+      await kube.create(pods, {
+        ...rest,
+        spec: { ...spec, schedulingGates: [{ name: 'clarive.com/exclusive' }] },
+      });
+      const [listed] = await cluster.listPods(kube.namespace, service);
+      assert.ok(listed);
+      await cluster.liftGate(listed);
+      assert.equal((await kube.get(pods, 'one')).spec?.schedulingGates, undefined);
+    }));
+
+  test('is not lifted from a pod that has changed since it was seen, or was made anew', (t) =>
+    inNamespace(t, async (kube) => {
+      const { cluster } = aCluster(t, kube);
+      await kube.create(pods, pod('one'));
+      const [listed] = await cluster.listPods(kube.namespace, service);
+      assert.ok(listed);
+      await kube.patch(pods, 'one', { metadata: { labels: { changed: 'yes' } } });
+      await assert.rejects(cluster.liftGate(listed), { code: 409 });
+      const [changed] = await cluster.listPods(kube.namespace, service);
+      assert.ok(changed);
+      await kube.delete(pods, 'one', { gracePeriodSeconds: 0 });
+      await kube.create(pods, pod('one'));
+      await assert.rejects(cluster.liftGate(changed), { code: 409 });
+      assert.equal((await kube.get(pods, 'one')).spec?.schedulingGates?.length, 2);
+    }));
+});
+
 function aDaemonIn({ namespace }: KubeClient, spec: Partial<ClariveDaemon['spec']> = {}): ClariveDaemon {
   return aDaemon({ ...spec, metadata: { namespace } });
 }
@@ -370,11 +434,13 @@ function aCluster(t: TestContext, { namespace }: KubeClient) {
       mountFailures: new Store(() => undefined),
       observeDaemon: () => assert.fail('No daemon is written'),
       observeChild: (object) => observeDeployment(object, undefined),
+      observePod,
     },
     overlayChild,
     events: new EventRecorder({ transport, now: Date.now, instance: 'test', onError: () => undefined }),
     signal: new AbortController().signal,
     leads: () => true,
+    leadsForMs: () => Infinity,
     onChildWritten: () => undefined,
   });
   const child = () => children.get(`${namespace}/purge`) ?? assert.fail('There is no child');

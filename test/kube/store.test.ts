@@ -22,7 +22,7 @@ function aStore() {
   const show = (item: Pod | undefined) => (item ? `${item.uid}@${item.resourceVersion}` : '-');
   const onChange = (before: Pod | undefined, after: Pod | undefined) =>
     changes.push(`${show(before)} > ${show(after)}`);
-  const store = new Store<Pod>(onChange, ({ owner }) => owner);
+  const store = new Store<Pod>(onChange, ({ owner }) => [owner]);
   /** The changes told since the last call. */
   const told = () => changes.splice(0);
   return { store, told };
@@ -196,7 +196,7 @@ function agreesWithModel(seed: number): void {
       if (after) told.set(key, after);
       else told.delete(key);
     },
-    ({ owner }) => owner,
+    ({ owner }) => [owner],
   );
   /** What the server has: every state of an object gets the next version. */
   const server = new Map<ObjectKey, Pod>();

@@ -6,8 +6,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { managedByLabel } from '../../src/api/labels.ts';
 import type { ObjectKey } from '../../src/api/object-key.ts';
+import { isExclusive } from '../../src/presets/identity.ts';
 import { desiredDeployment } from '../../src/desired/deployment.ts';
 import { RefusedError } from '../../src/reconcile/errors.ts';
+import { aDaemon } from '../support/builders.ts';
 import { seededRandom, seeds } from '../support/random.ts';
 import { defaults, type FakeCluster } from './fake-cluster.ts';
 import { Scene } from './scene.ts';
@@ -35,10 +37,7 @@ const steps: Record<string, Step> = {
     cluster.editDaemon(key, { config: pick(random, { frequency: 5 }, { big: 2 ** 60 }) }),
   ),
   pause: ifDaemon((cluster, key, random) => cluster.editDaemon(key, { paused: random() < 0.5 })),
-  recreate: ({ cluster }, key) => {
-    cluster.deleteDaemon(key);
-    cluster.putDaemon();
-  },
+  recreate: ({ cluster }, key) => recreate(cluster, key),
   'begin to delete': ifDaemon((cluster, key) => cluster.beginDeletion(key, ['example.com/hold'])),
   'delete child': ifChild((cluster, key) => cluster.deleteChild(key)),
   'orphan child': ifChild((cluster, key) =>
@@ -92,6 +91,12 @@ const steps: Record<string, Step> = {
   'restart operator': (scene) => scene.restartOperator(),
 };
 
+function recreate(cluster: FakeCluster, key: ObjectKey): void {
+  const service = cluster.daemon(key)?.spec.service;
+  cluster.deleteDaemon(key);
+  cluster.putDaemon(aDaemon(service === undefined ? {} : { service }));
+}
+
 const stepNames = Object.keys(steps);
 
 /** Takes back what would keep a daemon from coming to rest for good. */
@@ -99,8 +104,7 @@ function clearTheWay({ cluster }: Scene, key: ObjectKey): void {
   cluster.childWriteError = undefined;
   cluster.lagging = false;
   if (cluster.daemon(key)?.metadata.deletionTimestamp) {
-    cluster.deleteDaemon(key);
-    cluster.putDaemon();
+    recreate(cluster, key);
   }
   if (cluster.daemon(key)?.spec.paused) cluster.editDaemon(key, { paused: false });
   if (!cluster.children.has(key)) return;
@@ -128,14 +132,14 @@ function assertChildIsAsDesired({ cluster }: Scene, key: ObjectKey): void {
     return;
   }
   assert.deepEqual(
-    [child?.carries, child?.replicas, child?.controller?.uid, cluster.podsOf(key).length],
+    [child?.carries, child?.replicas, child?.controller?.uid, cluster.existingPods(key).length],
     [desired.digest, wanted, daemon.metadata.uid, wanted],
   );
 }
 
 /** What no reader of a status may ever be told, if the watches show what there is. */
 function assertNoLie({ cluster }: Scene, key: ObjectKey, verdict: string): void {
-  const live = cluster.podsOf(key).filter(({ phase }) => phase !== 'Failed');
+  const live = cluster.existingPods(key).filter(({ phase }) => phase !== 'Failed');
   if (verdict === 'Stopped Ready') assert.deepEqual(live, []);
   if (verdict === 'Running Ready Active') {
     const template = JSON.stringify(cluster.children.get(key)?.spec.template);
@@ -143,14 +147,23 @@ function assertNoLie({ cluster }: Scene, key: ObjectKey, verdict: string): void 
   }
 }
 
-for (const seed of seeds(60)) {
+/** Of an exclusive daemon only one pod may run; that Kubernetes' own work is seen late is no excuse. */
+function assertAlone({ cluster }: Scene, key: ObjectKey): void {
+  const mayRun = cluster.existingPods(key).filter(({ gates, phase }) => !gates?.length && phase !== 'Failed');
+  assert.ok(mayRun.length <= 1, mayRun.map(({ name }) => name).join(' and '));
+}
+
+const services = ['service.purge.daemon', 'service.scheduler'];
+const games = services.flatMap((service) => seeds(40).map((seed) => ({ service, seed })));
+
+for (const { service, seed } of games) {
   for (const lagging of [false, true]) {
-    test(`comes to rest in the right state, seed ${seed}${lagging ? ', with watches that lag' : ''}`, async () => {
+    test(`${service} comes to rest in the right state, seed ${seed}${lagging ? ', with watches that lag' : ''}`, async () => {
       const random = seededRandom(seed);
       const scene = new Scene();
       const { cluster } = scene;
       cluster.lagging = lagging;
-      const key = cluster.putDaemon();
+      const key = cluster.putDaemon(aDaemon({ service }));
       const taken: string[] = [];
       for (let step = 0; step < 80; step++) {
         const name = pick(random, 'visit', ...stepNames);
@@ -158,6 +171,7 @@ for (const seed of seeds(60)) {
         cluster.writes = [];
         await steps[name]?.(scene, key, random);
         const told = cluster.writes.some((write) => write.startsWith('status'));
+        if (isExclusive(service)) assertAlone(scene, key);
         if (told && !lagging) assertNoLie(scene, key, scene.verdict(key));
       }
       clearTheWay(scene, key);

@@ -2,6 +2,7 @@
  * A cluster in memory: what the operator writes, users change and Kubernetes does is kept in Maps. Kubernetes acts only when a test lets it,
  * one step at a time.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { ClariveDaemon, ClariveDaemonSpec, ClariveDaemonStatus } from '../../src/api/clarive-daemon.ts';
 import type {
   ClariveDispatcher,
@@ -10,10 +11,17 @@ import type {
 } from '../../src/api/clarive-dispatcher.ts';
 import type { Deployment } from '../../src/api/kubernetes.ts';
 import { keyOf, type ObjectKey } from '../../src/api/object-key.ts';
-import { fieldManager, managedByLabel } from '../../src/api/labels.ts';
+import {
+  dispatcherLabel,
+  exclusiveGate,
+  fieldManager,
+  managedByLabel,
+  serviceLabel,
+} from '../../src/api/labels.ts';
 import { carries } from '../../src/desired/compare.ts';
 import { desiredDeployment, type Rendered } from '../../src/desired/deployment.ts';
 import { dispatcherKeyOf, dispatcherOf, type DaemonDefaults } from '../../src/desired/settings.ts';
+import { idInArguments, identityOfDaemon } from '../../src/presets/identity.ts';
 import type { Cluster, DaemonEvent } from '../../src/reconcile/cluster.ts';
 import { RefusedError } from '../../src/reconcile/errors.ts';
 import type { MountFailure } from '../../src/status/mounts.ts';
@@ -47,6 +55,8 @@ export class FakeCluster implements Cluster {
   readonly messages: string[] = [];
   /** Thrown at every write to a child, while it is set. */
   childWriteError: Error | undefined;
+  /** Thrown whenever pods are listed or a gate is to be lifted, while it is set. */
+  podError: Error | undefined;
   /** A foreign Deployment of this name exists without our label, so that the operator can't see it. */
   readonly hidden = new Set<ObjectKey>();
   /** Time, for pods that are created. */
@@ -105,7 +115,7 @@ export class FakeCluster implements Cluster {
     this.children.delete(key);
     this.allPods.set(
       key,
-      this.podsOf(key).map((pod) => ({ ...pod, deleting: true })),
+      this.existingPods(key).map((pod) => ({ ...pod, deleting: true })),
     );
   }
 
@@ -129,6 +139,10 @@ export class FakeCluster implements Cluster {
     return [...this.daemons.values()].filter((daemon) => dispatcherKeyOf(daemon) === dispatcher);
   }
 
+  daemonsOf(identity: string): ClariveDaemon[] {
+    return [...this.daemons.values()].filter((daemon) => identityOfDaemon(daemon) === identity);
+  }
+
   child(key: ObjectKey): ObservedDeployment | undefined {
     if (!this.lagging) this.deliverChild(key);
     const child = this.#shownChildren.get(key);
@@ -143,6 +157,28 @@ export class FakeCluster implements Cluster {
   pods(key: ObjectKey): ObservedPod[] {
     if (!this.lagging) this.deliverPods(key);
     return (this.#shownPods.get(key) ?? []).map((pod) => aPod(pod));
+  }
+
+  podsOf(identity: string): ObservedPod[] {
+    const all = [...this.allPods.keys()].flatMap((key) => this.pods(key));
+    return all.filter((pod) => pod.identity === identity);
+  }
+
+  async listPods(namespace: string, service: string): Promise<ObservedPod[]> {
+    if (this.podError) throw this.podError;
+    const all = [...this.allPods.values()].flat().filter((pod) => pod.service === service);
+    return all.map((pod) => aPod(pod)).filter(({ key }) => key.startsWith(`${namespace}/`));
+  }
+
+  async liftGate({ daemon, name, gates }: ObservedPod): Promise<void> {
+    this.#write(`lift ${name}`);
+    if (this.podError) throw this.podError;
+    const isIt = (pod: FakePod) => pod.name === name && isDeepStrictEqual(pod.gates, gates);
+    if (!this.existingPods(daemon).some(isIt)) throw new Error('The pod has changed meanwhile');
+    const lifted = (pod: FakePod) =>
+      isIt(pod) ? { ...pod, gates: gates.filter((gate) => gate !== exclusiveGate) } : pod;
+    this.allPods.set(daemon, this.existingPods(daemon).map(lifted));
+    this.deliverPods(daemon);
   }
 
   mountFailures(): MountFailure[] {
@@ -160,7 +196,7 @@ export class FakeCluster implements Cluster {
 
   /** The watch of pods shows what there is. */
   deliverPods(key: ObjectKey): void {
-    this.#shownPods.set(key, structuredClone(this.podsOf(key)));
+    this.#shownPods.set(key, structuredClone(this.existingPods(key)));
   }
 
   async createChild({ deployment }: Rendered): Promise<void> {
@@ -224,11 +260,11 @@ export class FakeCluster implements Cluster {
   runControllers(key: ObjectKey): boolean {
     const child = this.children.get(key);
     if (!child) return false;
-    const before = JSON.stringify([child.status, this.podsOf(key)]);
+    const before = JSON.stringify([child.status, this.existingPods(key)]);
     const template = JSON.stringify(child.spec.template);
     const wanted = (pod: FakePod) =>
       child.spec.replicas > 0 && (pod.template === template || child.spec.paused);
-    const pods = this.podsOf(key).map((pod) => (wanted(pod) ? pod : { ...pod, deleting: true }));
+    const pods = this.existingPods(key).map((pod) => (wanted(pod) ? pod : { ...pod, deleting: true }));
     const hasOld = pods.some((pod) => pod.template !== template);
     const hasActive = pods.some(({ deleting }) => !deleting);
     if (child.spec.replicas > 0 && !hasActive && (!hasOld || child.spec.paused))
@@ -243,12 +279,14 @@ export class FakeCluster implements Cluster {
     return JSON.stringify([child.status, pods]) !== before;
   }
 
-  /** Pods that are deleted go, the others run, unless their template has what `isBad`: then they crash. */
+  /** Pods that are deleted go, the others run, unless they are gated, or their template has what `isBad`: then they crash. */
   runKubelet(key: ObjectKey): boolean {
-    const before = this.podsOf(key);
+    const before = this.existingPods(key);
     const pods = before
       .filter(({ deleting }) => !deleting)
-      .map((pod) => (this.isBad(pod.template) ? crashed(pod) : withoutTrouble(pod)));
+      .map((pod) =>
+        pod.gates?.length ? pod : this.isBad(pod.template) ? crashed(pod) : withoutTrouble(pod),
+      );
     this.allPods.set(key, pods);
     return JSON.stringify(before) !== JSON.stringify(pods);
   }
@@ -267,18 +305,30 @@ export class FakeCluster implements Cluster {
   editPod(key: ObjectKey, change: RawPodOptions): void {
     this.allPods.set(
       key,
-      this.podsOf(key).map((pod) => ({ ...pod, ...change })),
+      this.existingPods(key).map((pod) => ({ ...pod, ...change })),
     );
   }
 
-  podsOf(key: ObjectKey): FakePod[] {
+  existingPods(key: ObjectKey): FakePod[] {
     return this.allPods.get(key) ?? [];
   }
 
   #newPod(key: ObjectKey, template: string): FakePod {
     const daemon = key.slice(key.indexOf('/') + 1);
     const name = `${daemon}-${this.#next()}`;
-    return { name, daemon, template, createdAt: this.now(), phase: 'Pending', container: null };
+    const { metadata, spec } = JSON.parse(template) as Deployment['spec']['template'];
+    return {
+      name,
+      daemon,
+      template,
+      service: metadata.labels[serviceLabel] ?? '',
+      dispatcher: metadata.labels[dispatcherLabel],
+      id: idInArguments(spec.containers.find((each) => each.name === 'daemon')?.args ?? []) ?? '',
+      gates: spec.schedulingGates?.map((gate) => gate.name) ?? [],
+      createdAt: this.now(),
+      phase: 'Pending',
+      container: null,
+    };
   }
 
   #putChild(key: ObjectKey, child: FakeChild): void {
@@ -341,11 +391,22 @@ function isWatched(child: FakeChild | undefined): boolean {
 }
 
 /** A pod that runs well, by the builder's defaults, since it was created. */
-function withoutTrouble({ name, daemon, template, createdAt = at(0) }: FakePod): FakePod {
-  return { name, template, ...(daemon && { daemon }), createdAt, container: running(createdAt) };
+function withoutTrouble({ createdAt = at(0), ...pod }: FakePod): FakePod {
+  return { ...identifying(pod), createdAt, container: running(createdAt) };
 }
 
-function crashed({ name, daemon, template, createdAt = at(0) }: FakePod): FakePod {
+function crashed({ createdAt = at(0), ...pod }: FakePod): FakePod {
   const container = exited(exit(1, createdAt, createdAt));
-  return { name, template, ...(daemon && { daemon }), createdAt, container };
+  return { ...identifying(pod), createdAt, container };
+}
+
+function identifying({ name, daemon, template, service, dispatcher, id }: FakePod): FakePod {
+  return {
+    name,
+    template,
+    dispatcher,
+    ...(daemon && { daemon }),
+    ...(service && { service }),
+    ...(id && { id }),
+  };
 }

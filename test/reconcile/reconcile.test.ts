@@ -212,7 +212,7 @@ test('a daemon whose change is refused can still be stopped', async () => {
   await scene.settle(key);
   assert.equal(scene.cluster.writes[0], 'scale purge to 0');
   assert.equal(scene.verdict(key), 'AdmissionRejected Stalled');
-  assert.deepEqual(scene.cluster.podsOf(key), []);
+  assert.deepEqual(scene.cluster.existingPods(key), []);
 });
 
 test('a daemon whose spec has become invalid runs on, and can be stopped', async () => {

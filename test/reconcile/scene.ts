@@ -1,5 +1,6 @@
 import type { ClariveDaemon } from '../../src/api/clarive-daemon.ts';
 import type { ObjectKey } from '../../src/api/object-key.ts';
+import { Gatekeeper } from '../../src/reconcile/gatekeeper.ts';
 import { reconcileDispatcher } from '../../src/reconcile/reconcile-dispatcher.ts';
 import { reconcile, type Visit } from '../../src/reconcile/reconcile.ts';
 import { Renderings } from '../../src/reconcile/renderings.ts';
@@ -15,6 +16,7 @@ export class Scene {
   #schedule = new StatusSchedule(() => this.nowMs);
   #dispatcherSchedule = new StatusSchedule(() => this.nowMs);
   #renderings = new Renderings(defaults);
+  #gatekeeper = this.#aGatekeeper();
 
   constructor() {
     this.cluster.now = () => at(Math.floor((this.nowMs - startMs) / 1000));
@@ -26,6 +28,7 @@ export class Scene {
       cluster: this.cluster,
       statusSchedule: this.#schedule,
       renderings: this.#renderings,
+      gatekeeper: this.#gatekeeper,
       now: () => this.nowMs,
     });
     return next.requeueAfterMs === 0 ? this.visit(key) : next;
@@ -102,6 +105,11 @@ export class Scene {
     this.#dispatcherSchedule = new StatusSchedule(() => this.nowMs);
     this.#schedule = new StatusSchedule(() => this.nowMs);
     this.#renderings = new Renderings(defaults);
+    this.#gatekeeper = this.#aGatekeeper();
+  }
+
+  #aGatekeeper(): Gatekeeper {
+    return new Gatekeeper({ cluster: this.cluster, monotonic: () => this.nowMs });
   }
 
   verdict(key: ObjectKey): string {

@@ -1,6 +1,6 @@
 /**
- * The whole truth: what becomes of a daemon for each combination of its switch, its dispatcher, `paused`, its deletion and what was
- * there before, and what it says of that. The table is test/reconcile/truth.txt, to be read by people; after a change that is
+ * The whole truth: what becomes of a daemon for each combination of its switch, its dispatcher, `paused`, its deletion, another daemon
+ * of its service and what was there before, and what it says of that. The table is test/reconcile/truth.txt, to be read by people; after a change that is
  * meant: UPDATE_GOLDEN=1 node --test test/reconcile/truth.test.ts
  */
 import assert from 'node:assert/strict';
@@ -8,6 +8,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { aDaemon, aDispatcher } from '../support/builders.ts';
 import { at, exit, exited, type RawPodOptions } from '../status/observed-builders.ts';
+import { desiredDeployment } from '../../src/desired/deployment.ts';
+import { dispatcherOf } from '../../src/desired/settings.ts';
+import { defaults, type FakeCluster } from './fake-cluster.ts';
 import { Scene } from './scene.ts';
 
 const golden = new URL('./truth.txt', import.meta.url);
@@ -15,7 +18,11 @@ const golden = new URL('./truth.txt', import.meta.url);
 const dispatchers = ['none', 'at 1', 'at 0', 'missing'] as const;
 const pasts = ['new', 'running', 'crashed', 'stopped', 'draining'] as const;
 
+/** What another daemon of this service does, which was created earlier: nothing, or it runs, or its pod ends. */
+const rivals = ['-', 'runs', 'ends'] as const;
+
 interface Case {
+  rival: (typeof rivals)[number];
   before: (typeof pasts)[number];
   replicas: 0 | 1;
   dispatcher: (typeof dispatchers)[number];
@@ -31,11 +38,13 @@ interface Result extends Case {
   message: string;
 }
 
-const cases: Case[] = pasts.flatMap((before) =>
-  dispatchers.flatMap((dispatcher) =>
-    ([1, 0] as const).flatMap((replicas) =>
-      [false, true].flatMap((paused) =>
-        [false, true].map((deleted) => ({ before, replicas, dispatcher, paused, deleted })),
+const cases: Case[] = rivals.flatMap((rival) =>
+  pasts.flatMap((before) =>
+    dispatchers.flatMap((dispatcher) =>
+      ([1, 0] as const).flatMap((replicas) =>
+        [false, true].flatMap((paused) =>
+          [false, true].map((deleted) => ({ rival, before, replicas, dispatcher, paused, deleted })),
+        ),
       ),
     ),
   ),
@@ -45,12 +54,13 @@ const crashedPod: RawPodOptions = { container: exited(exit(1, at(1), at(3))) };
 
 /** Brings about what was before, then everything else at once, and looks at what one visit makes of it. */
 async function result(given: Case): Promise<Result> {
-  const { before, replicas, dispatcher, paused, deleted } = given;
+  const { rival, before, replicas, dispatcher, paused, deleted } = given;
   const scene = new Scene();
   const { cluster } = scene;
   const attached = dispatcher === 'none' ? {} : { dispatcherRef: { name: 'main' } };
   const main = cluster.putDispatcher(aDispatcher());
-  const key = cluster.putDaemon(aDaemon({ ...attached, replicas: before === 'stopped' ? 0 : 1 }));
+  const own = { metadata: { creationTimestamp: at(0) }, replicas: before === 'stopped' ? 0 : 1 };
+  const key = cluster.putDaemon(aDaemon({ ...attached, ...own }));
   if (before !== 'new') await scene.settle(key);
   if (before === 'crashed') cluster.editPod(key, crashedPod);
   if (before === 'draining') {
@@ -58,6 +68,8 @@ async function result(given: Case): Promise<Result> {
     await scene.visit(key);
     cluster.runControllers(key);
   }
+
+  if (rival !== '-') await putRival(cluster, attached, rival);
 
   cluster.writes = [];
   const replicasBefore = cluster.child(key)?.replicas;
@@ -75,20 +87,48 @@ async function result(given: Case): Promise<Result> {
   };
 }
 
+async function putRival(cluster: FakeCluster, attached: object, does: 'runs' | 'ends'): Promise<void> {
+  const metadata = { name: 'alpha', creationTimestamp: at(-60) };
+  const key = cluster.putDaemon(aDaemon({ ...attached, metadata }));
+  const daemon = cluster.daemon(key);
+  assert.ok(daemon);
+  const dispatcher = dispatcherOf(daemon, (name) => cluster.dispatcher(name));
+  const desired = desiredDeployment(daemon, defaults, { dispatcher });
+  assert.ok('deployment' in desired);
+  await cluster.createChild(desired);
+  cluster.runControllers(key);
+  cluster.runKubelet(key);
+  const child = cluster.child(key);
+  if (does === 'runs' || !child) return;
+  cluster.editDaemon(key, { replicas: 0 });
+  await cluster.scaleChild(child, 0);
+  cluster.runControllers(key);
+}
+
 const results = await Promise.all(cases.map(result));
 
-function rowOf({ before, replicas, dispatcher, paused, deleted, child, verdict, message }: Result): string {
+function rowOf({
+  rival,
+  before,
+  replicas,
+  dispatcher,
+  paused,
+  deleted,
+  child,
+  verdict,
+  message,
+}: Result): string {
   const marks = `${paused ? 'paused' : '-'} ${deleted ? 'deleted' : '-'}`;
   const [from, to] = child.map((count) => count ?? 'none');
-  const facts = [before, `${replicas}`, dispatcher, marks, `${from} → ${to}`, verdict].map((text, index) =>
-    text.padEnd([9, 9, 11, 15, 12, 37][index] ?? 0),
+  const facts = [rival, before, `${replicas}`, dispatcher, marks, `${from} → ${to}`, verdict].map(
+    (text, index) => text.padEnd([6, 9, 9, 11, 15, 12, 37][index] ?? 0),
   );
   return [...facts, message].join('');
 }
 
 test('the table is as it was agreed', () => {
   const head =
-    'BEFORE   REPLICAS DISPATCHER PAUSED DELETED CHILD      STATE, CONDITIONS NOT False          MESSAGE';
+    'RIVAL BEFORE   REPLICAS DISPATCHER PAUSED DELETED CHILD      STATE, CONDITIONS NOT False          MESSAGE';
   const text = `${[head, ...results.map(rowOf)].join('\n')}\n`;
   if (process.env['UPDATE_GOLDEN']) writeFileSync(golden, text);
   assert.equal(text, readFileSync(golden, 'utf8'));
@@ -114,9 +154,26 @@ const rules: [what: string, applies: (result: Result) => boolean, holds: (result
   ],
   [
     'a daemon that may run is started',
-    ({ replicas, dispatcher, paused, deleted }) =>
-      replicas === 1 && ['none', 'at 1'].includes(dispatcher) && !paused && !deleted,
+    ({ rival, before, replicas, dispatcher, paused, deleted }) =>
+      rival === '-' &&
+      before !== 'draining' &&
+      replicas === 1 &&
+      ['none', 'at 1'].includes(dispatcher) &&
+      !paused &&
+      !deleted,
     ({ child: [, after] }) => after === 1,
+  ],
+  [
+    'next to a running daemon of its service, which was earlier, none runs or is started',
+    ({ rival, replicas, dispatcher, paused, deleted }) =>
+      rival === 'runs' && replicas === 1 && ['none', 'at 1'].includes(dispatcher) && !paused && !deleted,
+    ({ child: [, after], verdict }) => (after ?? 0) === 0 && verdict.startsWith('Conflict'),
+  ],
+  [
+    'while the other one ends, none is started, and one that runs goes on',
+    ({ rival, replicas, dispatcher, paused, deleted }) =>
+      rival === 'ends' && replicas === 1 && ['none', 'at 1'].includes(dispatcher) && !paused && !deleted,
+    ({ child: [from, after] }) => (after ?? 0) === (from ?? 0),
   ],
   [
     'Stopped and DispatcherStopped are said only when no pod is left, and are Ready',

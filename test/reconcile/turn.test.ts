@@ -148,7 +148,7 @@ describe('a failure', () => {
     installation.change(next);
     await installation.pass(5);
     const { cluster } = installation;
-    const [pod] = cluster.podsOf('clarive/a');
+    const [pod] = cluster.existingPods('clarive/a');
     const restarted = { ready: true, restartCount: 1, state: { running: { startedAt: cluster.now() } } };
     const lastState = pod?.container?.state;
     cluster.runKubelet = () => false;

@@ -79,6 +79,10 @@ export function backingOff(after: RawExit, more: RawContainer = {}): RawContaine
 export interface RawPodOptions {
   name?: string;
   daemon?: string;
+  service?: string;
+  dispatcher?: string | undefined;
+  id?: string;
+  gates?: readonly string[];
   createdAt?: string;
   deleting?: boolean;
   phase?: string;
@@ -99,6 +103,10 @@ export interface RawPodOptions {
 export function rawPod({
   name = 'purge-1',
   daemon = 'purge',
+  service = 'service.purge.daemon',
+  dispatcher,
+  id = daemon,
+  gates = [],
   createdAt = at(0),
   deleting = false,
   phase = 'Running',
@@ -112,7 +120,8 @@ export function rawPod({
 }: RawPodOptions = {}): object {
   const containers = [...(container ? [{ name: 'daemon', ...container }] : []), ...sidecars];
   const { containersReady = containers.length > 0 && containers.every((each) => each.ready) } = more;
-  const { ready = containersReady, readyReason, scheduled, sandboxReady = phase !== 'Pending' } = more;
+  const { ready = containersReady, readyReason, sandboxReady = phase !== 'Pending' } = more;
+  const { scheduled = gates.length > 0 ? gated : undefined } = more;
   return {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -122,10 +131,19 @@ export function rawPod({
       uid: `uid-of-${name}`,
       resourceVersion: '7',
       creationTimestamp: createdAt,
-      labels: { 'app.kubernetes.io/instance': daemon, 'pod-template-hash': '5d8f7c9b8' },
+      labels: {
+        'app.kubernetes.io/instance': daemon,
+        'clarive.com/service': service,
+        ...(dispatcher && { 'clarive.com/dispatcher': dispatcher }),
+        'pod-template-hash': '5d8f7c9b8',
+      },
       ...(deleting && { deletionTimestamp: createdAt }),
     },
-    spec: node === null ? {} : { nodeName: node },
+    spec: {
+      ...(node !== null && gates.length === 0 && { nodeName: node }),
+      ...(gates.length > 0 && { schedulingGates: gates.map((gate) => ({ name: gate })) }),
+      containers: [{ name: 'daemon', args: ['terminate', '0', '--', 'cla', service, '--id', id] }],
+    },
     status: {
       phase,
       ...(reason && { reason }),
@@ -144,6 +162,11 @@ export function rawPod({
     },
   };
 }
+
+const gated = {
+  reason: 'SchedulingGated',
+  message: 'Scheduling is blocked due to non-empty scheduling gates',
+};
 
 export function aPod(options?: RawPodOptions): ObservedPod {
   return observePod(rawPod(options));

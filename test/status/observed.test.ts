@@ -48,6 +48,8 @@ test('a pod without anything that may be absent', () => {
     uid: '',
     resourceVersion: '',
     daemon: '/',
+    identity: '///',
+    gates: [],
     template: undefined,
     node: undefined,
     createdAt: '',

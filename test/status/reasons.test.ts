@@ -112,7 +112,15 @@ const rows: Row[] = [
   ],
   [
     'Stopping with the cause when the stop can not be written',
-    { daemon: stopped, pods: [aPod()], outcome: { is: 'failed', error: new Error('no answer within 10 s') } },
+    {
+      daemon: stopped,
+      pods: [aPod()],
+      outcome: {
+        is: 'failed',
+        what: "The Deployment can't be written",
+        error: new Error('no answer within 10 s'),
+      },
+    },
     'Stopping Reconciling Active',
     "The Deployment can't be written and is tried again: no answer within 10 s",
   ],
@@ -352,17 +360,22 @@ const rows: Row[] = [
       phase: 'Pending',
       node: null,
       container: null,
+      gates: ['example.com/quota'],
       scheduled: { reason: 'SchedulingGated', message: 'Scheduling is blocked' },
     }),
     'Starting Reconciling',
-    'Pod purge-1 waits until its scheduling gates are removed; whoever has set them has to remove them: see schedulingGates in spec.template.spec',
+    'Pod purge-1 waits until its scheduling gates are removed: example.com/quota; whoever has set them has to remove them: see schedulingGates in spec.template.spec',
   ],
   [
     'Starting with the cause while the Deployment can not be written',
     {
       pods: [],
       child: undefined,
-      outcome: { is: 'failed', error: new Error('failed calling webhook "a.b"') },
+      outcome: {
+        is: 'failed',
+        what: "The Deployment can't be written",
+        error: new Error('failed calling webhook "a.b"'),
+      },
     },
     'Starting Reconciling',
     'The Deployment can\'t be written and is tried again: failed calling webhook "a.b"',
@@ -399,7 +412,7 @@ const rows: Row[] = [
     'WaitingForOldPod while the old pod drains, for as long as that takes',
     { pods: [aPod({ deleting: true })], child: aChild({ generation: 2, current: 0 }), second: 7200 },
     'WaitingForOldPod Reconciling Active',
-    'Waiting for pod purge-1 to end before its successor starts; it ends by 2026-01-01T00:00:00Z at the latest',
+    'Waiting for pod purge-1 on node node-a to end before its successor starts; it ends by 2026-01-01T00:00:00Z at the latest',
   ],
   [
     'WaitingForOldPod while the pod of an earlier daemon drains',

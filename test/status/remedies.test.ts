@@ -126,8 +126,8 @@ const rows: [reason: Reason, message: string, told: string][] = [
   ],
   [
     'Starting',
-    'Pod purge-1 waits until its scheduling gates are removed',
-    'Pod purge-1 waits until its scheduling gates are removed; whoever has set them has to remove them: see schedulingGates in spec.template.spec',
+    'Pod purge-1 waits until its scheduling gates are removed: example.com/quota',
+    'Pod purge-1 waits until its scheduling gates are removed: example.com/quota; whoever has set them has to remove them: see schedulingGates in spec.template.spec',
   ],
   [
     'ContainerConfigError',

@@ -1,0 +1,130 @@
+/**
+ * Of what an installation may have only once, one daemon runs: the one that does already, else the earliest. The others say
+ * Conflict, and the next one goes on when the last pod of the one before is gone. Likewise a daemon that is started while it still
+ * ends begins when it has ended.
+ */
+import type { ClariveDaemon } from '../api/clarive-daemon.ts';
+import { keyOf, splitKey, type ObjectKey } from '../api/object-key.ts';
+import { wantedReplicas, type Desired } from '../desired/deployment.ts';
+import type { Dispatching } from '../desired/settings.ts';
+import { identityOfDaemon, idOf, isExclusive } from '../presets/identity.ts';
+import { canonicalService, presetOf } from '../presets/presets.ts';
+import type { ObservedPod } from '../status/observed.ts';
+import { waitingForOldPod } from '../status/old-pod.ts';
+import type { Cluster } from './cluster.ts';
+import type { NextWrite } from './next-write.ts';
+
+export interface Contender {
+  daemon: ClariveDaemon;
+  dispatcher: Dispatching;
+  desired: Desired;
+}
+
+/** The write, or what is to be done instead as long as somebody else goes before. A stop never has to wait. */
+export function unlessTaken(
+  write: NextWrite,
+  { daemon, dispatcher, desired }: Contender,
+  cluster: Cluster,
+): NextWrite {
+  const own = claimOf(keyOf(daemon), dispatcher, cluster, cluster.podsOf(identityOfDaemon(daemon)));
+  if (!own.wants || 'invalid' in desired || !wouldRun(write)) return write;
+  const rivals = rivalsOf(daemon, dispatcher, cluster).filter((rival) => rival.wants || rival.holds);
+  const before = rivals.filter((rival) => compare(rival, own) < 0).toSorted(compare);
+  const winner = before.find(({ wants }) => wants);
+  const last = winner ?? before[0];
+  if (!last) return unlessItStillEnds(write, daemon, cluster);
+
+  const child = cluster.child(own.key);
+  if (child && child.replicas > 0 && !daemon.spec.paused) return { do: 'scale', child, replicas: 0 };
+  return winner
+    ? { do: 'yield', message: conflictMessage(daemon, winner) }
+    : { do: 'hold', message: endMessage(last) };
+}
+
+/** Whether the daemon would run after this write. */
+function wouldRun(write: NextWrite): boolean {
+  return ['nothing', 'create', 'apply', 'scale'].includes(write.do);
+}
+
+/** What one daemon has to do with an identity. */
+interface Claim {
+  key: ObjectKey;
+  /** Undefined: it has been deleted, and pods of it are left. */
+  daemon: ClariveDaemon | undefined;
+  /** It shall run. */
+  wants: boolean;
+  /** It may run now, or soon without our doing. */
+  holds: boolean;
+  pods: ObservedPod[];
+}
+
+function claimOf(
+  key: ObjectKey,
+  dispatcher: Dispatching,
+  cluster: Cluster,
+  podsOfAll: readonly ObservedPod[],
+): Claim {
+  const daemon = cluster.daemon(key);
+  const child = cluster.child(key);
+  const pods = podsOfAll.filter((pod) => pod.daemon === key && !pod.finished);
+  const wants =
+    daemon !== undefined &&
+    daemon.metadata.deletionTimestamp === undefined &&
+    wantedReplicas(daemon, dispatcher) > 0;
+  const isAtOne = child !== undefined && child.replicas > 0 && child.controller?.uid === daemon?.metadata.uid;
+  return { key, daemon, wants, holds: isAtOne || pods.length > 0, pods };
+}
+
+/** The claims of all others of this identity, and so of this dispatcher. */
+function rivalsOf(daemon: ClariveDaemon, dispatcher: Dispatching, cluster: Cluster): Claim[] {
+  const identity = identityOfDaemon(daemon);
+  const pods = cluster.podsOf(identity);
+  const keys = new Set([...cluster.daemonsOf(identity).map(keyOf), ...pods.map((pod) => pod.daemon)]);
+  keys.delete(keyOf(daemon));
+  return [...keys].map((key) => claimOf(key, dispatcher, cluster, pods));
+}
+
+/** Who runs goes first; of two that do, or don't, who shall; then the earlier one. */
+function compare(a: Claim, b: Claim): number {
+  if (a.holds !== b.holds) return a.holds ? -1 : 1;
+  if (a.wants !== b.wants) return a.wants ? -1 : 1;
+  return ageOf(a) < ageOf(b) ? -1 : 1;
+}
+
+/** Sorts by creation, then by name. */
+function ageOf({ key, daemon }: Claim): string {
+  return `${daemon?.metadata.creationTimestamp ?? ''} ${key}`;
+}
+
+/**
+ * A start while the old pod ends. An exclusive daemon's new pod may come at once, because it waits behind its gate. Nobody waits
+ * for a node that is lost: Kubernetes itself would have replaced the pod.
+ */
+function unlessItStillEnds(write: NextWrite, daemon: ClariveDaemon, cluster: Cluster): NextWrite {
+  if (isExclusive(daemon.spec.service) || !isStart(write)) return write;
+  const ending = cluster.pods(keyOf(daemon)).find((pod) => pod.deleting && !pod.finished && !pod.nodeLost);
+  return ending ? { do: 'hold', message: waitingForOldPod(ending) } : write;
+}
+
+/** A Deployment that somebody has deleted is made anew at once. */
+function isStart(write: NextWrite): boolean {
+  return (write.do === 'apply' || write.do === 'scale') && write.child.replicas === 0;
+}
+
+function conflictMessage(daemon: ClariveDaemon, winner: Claim): string {
+  const service = canonicalService(daemon.spec.service);
+  const other = nameOf(winner);
+  const rule = presetOf(service).singleton
+    ? `One ${service} is all that an installation may run, and ${other} goes before`
+    : `Only one ${service} may have the id "${idOf(daemon)}", and ${other} goes before`;
+  return `${rule}: stop or delete one of the two. When the other has ended, this one starts`;
+}
+
+function endMessage(winner: Claim): string {
+  const [pod] = winner.pods;
+  return pod ? waitingForOldPod(pod, nameOf(winner)) : `Waiting until ${nameOf(winner)} has ended`;
+}
+
+function nameOf({ key, daemon }: Claim): string {
+  return `the ${daemon ? '' : 'deleted '}ClariveDaemon "${splitKey(key).name}"`;
+}
