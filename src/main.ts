@@ -42,11 +42,10 @@ async function run(config: Config): Promise<void> {
     name: 'synced',
     problem: () => (operator.ready ? undefined : 'not every watch has shown what exists'),
   };
-  const health = await serveHealth(healthAddress, {
-    live: [watchCheck(() => operator.watches())],
-    ready: [synced],
-  });
-  const metricsServer = metricsAddress && (await serveMetrics(metricsAddress, metrics, operator));
+  const checks = { live: [watchCheck(() => operator.watches())], ready: [synced] };
+  const health = await at('--health-address', serveHealth(healthAddress, checks));
+  const metricsServer =
+    metricsAddress && (await at('--metrics-address', serveMetrics(metricsAddress, metrics, operator)));
   const stop = async (signal: string) => {
     logger.info({ signal }, 'Stopping');
     await operator.stop();
@@ -64,8 +63,17 @@ async function run(config: Config): Promise<void> {
   if (operator.ready) logger.info('Ready');
 }
 
+/** A port that is taken is told with the setting that names it. */
+async function at<T>(flag: string, serving: Promise<T>): Promise<T> {
+  try {
+    return await serving;
+  } catch (cause) {
+    throw new Error(`Cannot serve at the ${flag}: ${(cause as Error).message}; choose another`, { cause });
+  }
+}
+
 // No await here: the bundle is CommonJS, which knows none outside of functions.
 main(process.argv.slice(2)).catch((error: unknown) => {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = 1;
+  process.exit(1); // whatever is open by now
 });

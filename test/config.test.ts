@@ -140,6 +140,15 @@ test('reads the file that the environment names', () => {
   ]);
 });
 
+test('takes commas without a name for the mistake that they are', () => {
+  for (const value of [',', ' , ,']) {
+    const result = readConfig({ argv: ['--namespaces', value], env: {}, readFile: () => '' });
+    assert.deepEqual('problems' in result && result.problems.map((problem) => problem.split(':')[0]), [
+      `--namespaces is "${value}"`,
+    ]);
+  }
+});
+
 test('takes an empty value for none', () => {
   const env = { CLARIVE_OPERATOR_WORKERS: '', CLARIVE_OPERATOR_IMAGES: undefined };
   const { workers, selector } = configOf({ env, argv: ['--selector='], file: 'workers: 3\nselector: ""' });

@@ -56,6 +56,8 @@ export function many<T>(kind: Kind<T>, defaultText: string, description: string)
   const read = (texts: readonly string[]) => {
     const items = texts.flatMap((text) => text.split(',')).map((item) => item.trim());
     const present = items.filter((item) => item !== '');
+    // An empty text gives nothing; commas without a name are a variable that was not set.
+    if (present.length === 0 && items.length > texts.length) return { wrong: [...texts] };
     const wrong = present.filter((item) => parse(item) === undefined);
     if (wrong.length > 0) return { wrong };
     return { value: present.map(parse).filter((value) => value !== undefined) };

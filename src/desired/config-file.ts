@@ -123,7 +123,7 @@ function problemOf(part: ConfigPart): string | undefined {
 
 function problemIn(value: unknown, field: string, part: ConfigPart, depthLeft: number): string | undefined {
   if (typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value))
-    return `The integer ${placeOf({ ...part, field })} is beyond 2^53 and would lose digits: write it as a string`;
+    return `The number ${placeOf({ ...part, field })} is beyond 2^53 and would lose digits: write it as a string`;
   if (typeof value !== 'object' || value === null) return undefined;
   if (depthLeft === 0)
     return `The settings in ${placeOf(part)} are nested deeper than ${maxDepth} levels: flatten them`;

@@ -148,8 +148,12 @@ function stoppedBy({ spec }: ClariveDaemon, dispatcher: Dispatching): string | u
 /** What is said of a daemon that is being deleted, with what keeps it; undefined for any other. */
 function deletionOf({ metadata: { deletionTimestamp, finalizers = [] } }: ClariveDaemon): string | undefined {
   if (deletionTimestamp === undefined) return undefined;
+  if (finalizers.length === 0) return 'The daemon is being deleted';
   const holders = finalizers.map((finalizer) => `"${finalizer}"`).join(', ');
-  return `The daemon is being deleted${holders && `, and held by its finalizers: ${holders}`}`;
+  const held = `The daemon is being deleted, and held by its finalizers: ${holders}`;
+  // With this one, Kubernetes deletes the Deployment first.
+  if (finalizers.includes('foregroundDeletion')) return held;
+  return `${held}; until they are removed, its Deployment stays as it is`;
 }
 
 function messageOf({ message, detail }: Judgement, { takesLong }: Progress): string {

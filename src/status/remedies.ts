@@ -64,6 +64,11 @@ const remedies: readonly Remedy[] = [
     'correct securityContext.seccompProfile in spec.template.spec, or put that profile on every node',
   ],
   ['ContainerConfigError', /error mounting/, 'correct volumeMounts of that container in spec.template.spec'],
+  [
+    'ContainerConfigError',
+    /^The daemon .*process is already dead/,
+    'raise resources.limits.memory of container "daemon" in spec.template.spec, or correct spec.env or spec.args',
+  ],
   ['ContainerConfigError', /^Container/, 'correct that container in spec.template.spec'],
   ['ContainerConfigError', /./, 'correct spec.env, spec.args or spec.template.spec'],
 

@@ -90,7 +90,7 @@ describe('a config that cannot be rendered', () => {
   test('names the integer that would lose digits, and the remedy', () => {
     assert.equal(
       problemOf(JSON.parse('{"limits": {"size": 9007199254740993}}') as Record<string, unknown>),
-      'The integer spec.config.limits.size is beyond 2^53 and would lose digits: write it as a string',
+      'The number spec.config.limits.size is beyond 2^53 and would lose digits: write it as a string',
     );
   });
 

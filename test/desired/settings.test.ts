@@ -253,14 +253,14 @@ describe('what cannot be rendered names the place to mend:', () => {
   test("an integer in the dispatcher's config", () => {
     assert.equal(
       invalidity({}, { config: { mongo: { port: 2 ** 60 } } }),
-      `The integer spec.config.mongo.port ${main} is beyond 2^53 and would lose digits: write it as a string`,
+      `The number spec.config.mongo.port ${main} is beyond 2^53 and would lose digits: write it as a string`,
     );
   });
 
   test('an integer in its entry for the service', () => {
     assert.equal(
       invalidity({}, { services: [{ service, config: { frequency: 2 ** 60 } }] }),
-      `The integer spec.services[${service}].config.frequency ${main} is beyond 2^53 and would lose digits: write it as a string`,
+      `The number spec.services[${service}].config.frequency ${main} is beyond 2^53 and would lose digits: write it as a string`,
     );
   });
 

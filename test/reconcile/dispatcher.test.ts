@@ -149,7 +149,7 @@ test('a daemon that needs help makes its dispatcher stalled, in its words', asyn
   assert.equal(installation.summary, 'DaemonsStalled Stalled 4/4');
   assert.match(
     installation.dispatcherMessage,
-    /^b is InvalidSpec; b: The integer spec\.config\.big is beyond/,
+    /^b is InvalidSpec; b: The number spec\.config\.big is beyond/,
   );
 });
 
@@ -161,7 +161,7 @@ test('what the dispatcher has wrong shows on each daemon, with the place to mend
     assert.equal(installation.verdicts[name], 'InvalidSpec Stalled Active');
     assert.match(
       installation.message(name),
-      /^The integer spec\.config\.big of the ClariveDispatcher "main" is beyond/,
+      /^The number spec\.config\.big of the ClariveDispatcher "main" is beyond/,
     );
   }
 });

@@ -207,6 +207,12 @@ const rows: Row[] = [
     'The daemon is being deleted, and held by its finalizers: "foregroundDeletion", "example.com/backup"',
   ],
   [
+    'Stopping while somebody else keeps it: then it runs on',
+    { daemon: aDaemon({ metadata: { deletionTimestamp: at(50), finalizers: ['example.com/backup'] } }) },
+    'Stopping Reconciling Active',
+    'The daemon is being deleted, and held by its finalizers: "example.com/backup"; until they are removed, its Deployment stays as it is',
+  ],
+  [
     'Stopping when it is being deleted and crashes',
     { daemon: deleted, ...container(backingOff(crash(2), { restartCount: 2 })) },
     'Stopping Reconciling',
