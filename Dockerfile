@@ -17,7 +17,8 @@ COPY e2e/images/operator e2e/images/operator
 COPY src src
 RUN node e2e/images/operator/bundle.ts dist
 
-FROM ${NODE_IMAGE}
+# Docker means this platform anyway; older buildahs would go on with that of the stage before.
+FROM --platform=$TARGETPLATFORM ${NODE_IMAGE}
 ARG NODE_IMAGE
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="Clarive daemon operator" \

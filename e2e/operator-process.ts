@@ -71,6 +71,10 @@ export class OperatorProcess {
     return OperatorProcess.start({ env, args, log: join(logs, 'operator.log') });
   }
 
+  readLog(): Promise<string> {
+    return readFile(this.log, 'utf8');
+  }
+
   get pid(): number {
     return this.#child.pid ?? 0;
   }

@@ -1,9 +1,10 @@
 /**
  * `npm run e2e`: the operator on a real Kubernetes with real pods. The last line is `N passed, N failed`.
  */
-import { globSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { globSync, rmSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { run as runTests } from 'node:test';
@@ -18,7 +19,10 @@ import {
   type Cluster,
 } from './cluster/index.ts';
 import { lastLines, run } from './host/run.ts';
-import { standInImage } from './images/index.ts';
+import { chartTools } from '../charts/tools.ts';
+import { InstalledOperator } from './chart/installed-operator.ts';
+import { standInImage, type Image } from './images/index.ts';
+import { buildOperatorImage, hostArchitecture } from './images/operator/build.ts';
 import { OperatorProcess } from './operator-process.ts';
 import { ownOperatorLabel } from './suite/own-operator.ts';
 
@@ -29,6 +33,7 @@ Kubernetes of its own with a node (Linux, as root), and the operator beside it.
 
   --context NAME   use the cluster of this context of your kubeconfig, with --image; the CRD is installed there
   --image REF      an image with a shell that this cluster can pull: the stand-in daemon runs in it as a script
+  --chart          the operator runs in pods of its image, installed from its chart, instead of beside the cluster
   --help           show this text
 
 Environment: KUBERNETES_MINOR chooses 1.35, 1.36 or 1.37 (default).`;
@@ -40,7 +45,12 @@ const testTimeoutMs = 240_000;
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { context: { type: 'string' }, image: { type: 'string' }, help: { type: 'boolean' } },
+    options: {
+      context: { type: 'string' },
+      image: { type: 'string' },
+      chart: { type: 'boolean', default: false },
+      help: { type: 'boolean' },
+    },
   });
   if (values.help) {
     console.log(usage);
@@ -55,11 +65,10 @@ async function main(): Promise<number> {
 
   const tally = new Tally();
   const { cluster, image } = await prepare(values);
-  let operator: OperatorProcess | undefined;
+  let operator: RunningOperator | undefined;
   try {
-    await installCrds(cluster);
-    operator = await OperatorProcess.startFor(cluster, image, `--selector=!${ownOperatorLabel}`);
-    const env = { ...cluster.env, ...environment(cluster, image, operator) };
+    operator = await startOperator(cluster, image, values.chart);
+    const env = { ...cluster.env, ...environment(cluster, image) };
     const reported = pipeline(Readable.from(events(files, env, tally)), new spec(), process.stdout, {
       end: false,
     });
@@ -73,14 +82,25 @@ async function main(): Promise<number> {
   return tally.failed > 0 ? 1 : 0;
 }
 
+/** An operator, wherever it runs. */
+interface RunningOperator {
+  /** Rejects when it ends by itself. */
+  ended: Promise<never>;
+  stop: () => Promise<unknown>;
+  readLog: () => Promise<string>;
+}
+
 interface Where {
   context?: string | undefined;
   image?: string | undefined;
+  chart: boolean;
 }
 
-async function prepare({ context, image }: Where): Promise<{ cluster: Cluster; image: string }> {
+async function prepare({ context, image, chart }: Where): Promise<{ cluster: Cluster; image: string }> {
   if ((context === undefined) !== (image === undefined))
     throw new Error('Cannot use --context without --image, nor --image without --context: give both or none');
+  if (context !== undefined && chart)
+    throw new Error('Cannot use --chart with --context: its image has to be loaded');
   if (context !== undefined && image !== undefined) {
     process.env['STAND_IN_SHELL_IMAGE'] = image;
     return { cluster: await existingCluster(context), image };
@@ -89,17 +109,43 @@ async function prepare({ context, image }: Where): Promise<{ cluster: Cluster; i
   const next = await standInImage(progress, { STAND_IN_RELEASE: 'next' });
   const failing = await standInImage(progress, { STAND_IN_EXIT_CODE: '1' });
   Object.assign(process.env, { NEXT_IMAGE: next.ref, FAILING_IMAGE: failing.ref });
-  const images = [first, next, failing].map(({ archive }) => archive);
-  return { cluster: await startCluster({ nodes: 1, images, auditLog: true, progress }), image: first.ref };
+  const images = [first, next, failing, ...(chart ? [await operatorImage()] : [])];
+  const archives = images.map(({ archive }) => archive);
+  return {
+    cluster: await startCluster({ nodes: 1, images: archives, auditLog: true, progress }),
+    image: first.ref,
+  };
+}
+
+async function operatorImage(): Promise<Image> {
+  await chartTools(progress);
+  const archive = join(await mkdtemp(join(tmpdir(), 'clarive-e2e-')), 'operator.tar');
+  process.once('exit', () => rmSync(dirname(archive), { recursive: true, force: true }));
+  const image = await buildOperatorImage({ architecture: hostArchitecture, archive }, progress);
+  process.env['OPERATOR_IMAGE'] = image.ref;
+  return image;
+}
+
+/** Told to leave alone the daemons of tests that start an operator of their own, to count what it writes. */
+async function startOperator(
+  cluster: Cluster,
+  image: string,
+  isInstalled: boolean,
+): Promise<RunningOperator> {
+  const selector = `!${ownOperatorLabel}`;
+  if (isInstalled) {
+    Object.assign(process.env, cluster.env, environment(cluster, image));
+    return InstalledOperator.install(cluster, '--set', `selector=${selector}`);
+  }
+  await installCrds(cluster);
+  return OperatorProcess.startFor(cluster, image, `--selector=${selector}`);
 }
 
 /** What tests find out about the stage. */
-function environment(cluster: Cluster, image: string, { pid, log }: OperatorProcess): Record<string, string> {
+function environment(cluster: Cluster, image: string): Record<string, string> {
   return {
     KUBECTL: cluster.kubectl,
     DEFAULT_IMAGE: image,
-    OPERATOR_PID: String(pid),
-    OPERATOR_LOG: log,
     ...(cluster.auditLog && { AUDIT_LOG: cluster.auditLog }),
   };
 }
@@ -115,7 +161,7 @@ async function* events(
   yield tally.rootSummary();
 }
 
-async function printState(cluster: Cluster, operator: OperatorProcess): Promise<void> {
+async function printState(cluster: Cluster, operator: RunningOperator): Promise<void> {
   const show = async (...args: string[]) => {
     console.error(`\n--- kubectl ${args.join(' ')}`);
     console.error(await run(cluster.kubectl, args, { env: cluster.env }));
@@ -124,7 +170,7 @@ async function printState(cluster: Cluster, operator: OperatorProcess): Promise<
   await show('get', 'clarivedaemons', '-A', '-o', 'yaml');
   await show('get', 'events', '-A', '--sort-by=.lastTimestamp');
   console.error(`\n--- the operator's log, its last 60 lines`);
-  console.error(lastLines(await readFile(operator.log, 'utf8'), 60));
+  console.error(lastLines(await operator.readLog(), 60));
 }
 
 function progress(line: string): void {

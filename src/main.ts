@@ -29,7 +29,7 @@ async function run(config: Config): Promise<void> {
   const logger = createLogger(config.logLevel);
   const { workers, leaderElection, healthAddress, metricsAddress } = config;
   const metrics = new Metrics({ version, workers, lease: leaderElection?.name });
-  const operator = new ClariveOperator({
+  const operator = ClariveOperator.create({
     config,
     logger,
     metrics,

@@ -3,6 +3,7 @@
  * story of `reconcile/`.
  */
 import dotI, { type ResourceEvent, type ResourceMeta } from '@dot-i/k8s-operator';
+import type { KubeConfig } from '@kubernetes/client-node';
 import type { Logger } from 'pino';
 import { apiVersion, plural, type ClariveDaemon } from './api/clarive-daemon.ts';
 import { plural as dispatcherPlural } from './api/clarive-dispatcher.ts';
@@ -71,12 +72,24 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
   #term: Term | undefined;
   #leading: Promise<void> = Promise.resolve();
 
-  constructor(options: OperatorOptions) {
+  /** Throws, with the remedy, if there is no usable kubeconfig. */
+  static create(options: OperatorOptions): ClariveOperator {
+    try {
+      return new ClariveOperator(options);
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new Error(
+        `Cannot use the kubeconfig: ${reason.replace(/!$/, '')}. Set KUBECONFIG to one with a current context, or name a context with --context`,
+        { cause },
+      );
+    }
+  }
+
+  private constructor(options: OperatorOptions) {
     super(options.logger);
     const { clock, config, identity, logger, metrics, random, userAgent } = options;
     if (config.context) this.kubeConfig.setCurrentContext(config.context);
-    const server = this.kubeConfig.getCurrentCluster()?.server;
-    if (!server) throw new Error(noCluster(config.context));
+    const server = serverOf(this.kubeConfig, config.context);
     this.#options = options;
     this.#renderings = new Renderings(config.defaults);
     this.#view = new View({
@@ -303,10 +316,17 @@ function watchMessage(error: unknown): string {
   return unknownKind ? 'The CRD is not installed: kubectl apply -f crds/' : 'Watch interrupted, resuming';
 }
 
-function noCluster(context: string | undefined): string {
-  return context === undefined
-    ? 'Cannot find a cluster: set KUBECONFIG to a kubeconfig with a current context, or name one with --context'
-    : `Cannot find the context "${context}" in the kubeconfig: kubectl config get-contexts lists those that exist`;
+/** Throws if the kubeconfig names no API server that can be used. */
+function serverOf(kubeConfig: KubeConfig, context: string | undefined): string {
+  const cluster = kubeConfig.getCurrentCluster();
+  if (!cluster && context !== undefined)
+    throw new Error(`it has no context "${context}": kubectl config get-contexts lists those that exist`);
+  // The client's own, for want of a kubeconfig and of a service account.
+  const isMadeUp = kubeConfig.getCurrentContext() === 'loaded-context' && cluster?.name === 'cluster';
+  if (!cluster || isMadeUp) throw new Error('there is none, and this is no pod with a service account');
+  if (cluster.server.startsWith('http:') && !cluster.skipTLSVerify)
+    throw new Error(`"${cluster.server}" is reached without TLS: only with insecure-skip-tls-verify: true`);
+  return cluster.server;
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -235,6 +235,32 @@ describe("the kubelet's Events about volumes", () => {
   }
 });
 
+describe('a kubeconfig that can not be used', () => {
+  const config = (server: string) => `apiVersion: v1
+kind: Config
+clusters: [{ name: here, cluster: { server: "${server}" } }]
+contexts: [{ name: here, context: { cluster: here, user: me } }]
+users: [{ name: me, user: {} }]
+current-context: here
+`;
+  const refusals: [name: string, kubeconfig: string, argv: string[], reason: RegExp][] = [
+    ['is not there', '', [], /no such file or directory, open '.*kubeconfig'/],
+    ['is no kubeconfig', 'purge', [], /No active cluster/],
+    ['lacks the context', config('https://127.0.0.1:1'), ['--context=x'], /it has no context "x"/],
+    ['is without TLS', config('http://127.0.0.1:1'), [], /"http:.*" is reached without TLS/],
+  ];
+  for (const [name, kubeconfig, argv, reason] of refusals) {
+    test(`${name}: the operator does not start, and says what to do`, (t) => {
+      const refusal = refusalOf(t, kubeconfig, ...argv);
+      assert.match(refusal, reason);
+      assert.match(
+        refusal,
+        /^Cannot use the kubeconfig: .*[^!]\. Set KUBECONFIG to one with a current context/,
+      );
+    });
+  }
+});
+
 describe('the client', () => {
   test('is installed once', () => {
     const found = globSync('node_modules/**/@kubernetes/client-node/package.json', { cwd: root });
@@ -264,6 +290,20 @@ function sourceOf(file: string): string {
   return readFileSync(join(root, 'src', file), 'utf8');
 }
 
+/** What creating an operator throws with this kubeconfig. */
+function refusalOf(t: TestContext, kubeconfig: string, ...argv: string[]): string {
+  const folder = mkdtempSync(join(tmpdir(), 'clarive-operator-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'kubeconfig');
+  if (kubeconfig !== '') writeFileSync(file, kubeconfig);
+  try {
+    operatorWith(file, {}, {}, argv);
+  } catch (error) {
+    return (error as Error).message;
+  }
+  return 'none';
+}
+
 /** An operator that takes the scripted server for its cluster and elects no leader. */
 function anOperator(
   t: TestContext,
@@ -275,13 +315,22 @@ function anOperator(
   t.after(() => rmSync(folder, { recursive: true }));
   const file = join(folder, 'kubeconfig');
   writeFileSync(file, server.kubeConfig().exportConfig());
+  return operatorWith(file, env, parts);
+}
+
+function operatorWith(
+  kubeconfig: string,
+  env: Record<string, string> = {},
+  parts: Partial<Pick<OperatorOptions, 'metrics' | 'clock'>> = {},
+  argv: string[] = [],
+): ClariveOperator {
   const before = process.env['KUBECONFIG'];
-  process.env['KUBECONFIG'] = file;
+  process.env['KUBECONFIG'] = kubeconfig;
   try {
     const given = { CLARIVE_OPERATOR_LEADER_ELECTION: 'false', ...env };
-    const result = readConfig({ argv: [], env: given, readFile: () => assert.fail('No file is read') });
+    const result = readConfig({ argv, env: given, readFile: () => assert.fail('No file is read') });
     assert.ok('config' in result, JSON.stringify(result));
-    return new ClariveOperator({
+    return ClariveOperator.create({
       config: result.config,
       logger: createLogger('silent'),
       metrics: new Metrics({ version: '1', workers: 1, lease: undefined }),

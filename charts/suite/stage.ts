@@ -7,6 +7,7 @@ import { run } from '../../e2e/host/run.ts';
 import { OperatorProcess } from '../../e2e/operator-process.ts';
 import { AuditLog } from '../../test/support/audit-log.ts';
 import { KubeClient } from '../../test/support/kube-client.ts';
+import { tokenKubeconfig } from '../../test/support/token-kubeconfig.ts';
 import { isHook, objectsOf, releaseNamespace, template, type Rendered } from './helm.ts';
 
 export interface Rule {
@@ -100,11 +101,9 @@ export class Stage {
 
   async #kubeconfigOf(serviceAccount: string): Promise<string> {
     const token = await this.kubectl('create', 'token', serviceAccount, '--namespace', releaseNamespace);
-    const view = await this.kubectl('config', 'view', '--raw', '--flatten', '--minify', '-o', 'json');
-    const config = JSON.parse(view) as { users: unknown[]; contexts: { context: { user: string } }[] };
-    config.users = [{ name: config.contexts[0]?.context.user, user: { token: token.trim() } }];
+    const config = await tokenKubeconfig((...args) => this.kubectl(...args), token.trim());
     const path = join(this.#folder, 'operator.kubeconfig');
-    await writeFile(path, JSON.stringify(config), { mode: 0o600 });
+    await writeFile(path, config, { mode: 0o600 });
     return path;
   }
 

@@ -37,6 +37,17 @@ export async function removeCgroup(path: string): Promise<void> {
   }
 }
 
+/** Where the files of a container are that tell its memory and its processes, by the container's id; seen from outside of the cluster. */
+export async function memoryCgroup(clusterName: string, containerId: string): Promise<string> {
+  for (const { mountPoint, isUnified } of await hierarchies()) {
+    if (!isUnified && !mountPoint.endsWith('/memory')) continue;
+    const folders = await foldersBelow(join(mountPoint, clusterCgroup(clusterName)));
+    const folder = folders.find((path) => path.endsWith(`/${containerId}`));
+    if (folder !== undefined) return folder;
+  }
+  throw new Error(`Cannot find the cgroup of container "${containerId}"`);
+}
+
 interface Hierarchy {
   mountPoint: string;
   /** Whether this is cgroup v2. */

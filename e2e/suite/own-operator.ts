@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { tokenKubeconfig } from '../../test/support/token-kubeconfig.ts';
 import { OperatorProcess } from '../operator-process.ts';
 import type { Given } from './kubectl.ts';
 
@@ -73,17 +74,10 @@ export class OwnOperator {
   }
 }
 
-interface Kubeconfig {
-  users: { name: string; user: object }[];
-}
-
 /** The tests' kubeconfig, with a new service account as its user. */
 async function kubeconfigOfAccount({ kube, kubectl }: Given): Promise<string> {
   await kubectl('create', 'serviceaccount', 'operator');
   const account = `--serviceaccount=${kube.namespace}:operator`;
   await kubectl('create', 'rolebinding', 'operator', '--clusterrole=cluster-admin', account);
-  const token = (await kubectl('create', 'token', 'operator')).trim();
-  const view = await kubectl('config', 'view', '--raw', '--minify', '--flatten', '--output=json');
-  const config = JSON.parse(view) as Kubeconfig;
-  return JSON.stringify({ ...config, users: config.users.map(({ name }) => ({ name, user: { token } })) });
+  return tokenKubeconfig(kubectl, (await kubectl('create', 'token', 'operator')).trim());
 }

@@ -21,6 +21,7 @@ interface Wait {
  */
 export class StatusSchedule {
   readonly #monotonic: () => number;
+  /** In the order in which they began. */
   readonly #waits = new Map<ObjectKey, Wait>();
   #holdBackMs = longestMs;
 
@@ -36,6 +37,7 @@ export class StatusSchedule {
     if (before && isNextStep(before, tells, nowMs)) this.#holdBackMs = longestMs;
     if (!isInBetween(status)) return 0;
     const wait = before && before.writtenAtMs === undefined ? before : { sinceMs: nowMs, tells };
+    if (wait !== before) this.forget(key);
     this.#waits.set(key, wait);
     return Math.max(0, wait.sinceMs + this.#holdBackMs - nowMs);
   }
@@ -47,6 +49,15 @@ export class StatusSchedule {
     if (!wait || wait.writtenAtMs !== undefined) return;
     if (contentOf(status) === wait.tells) this.#holdBackMs = Math.floor(this.#holdBackMs / 2);
     wait.writtenAtMs = this.#monotonic();
+    this.#forgetOld(wait.writtenAtMs);
+  }
+
+  /** Whatever comes so long after a write is no next step; the oldest waits stand first. */
+  #forgetOld(nowMs: number): void {
+    for (const [key, { writtenAtMs = Infinity }] of this.#waits) {
+      if (nowMs - writtenAtMs <= longestMs) return;
+      this.#waits.delete(key);
+    }
   }
 
   /** To be told of an object that is gone. */

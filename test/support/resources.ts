@@ -3,9 +3,11 @@ import type {
   V1ConfigMap,
   V1CustomResourceDefinition,
   V1Deployment,
+  V1Lease,
   V1LimitRange,
   V1Namespace,
   V1Pod,
+  V1PodDisruptionBudget,
   V1ResourceQuota,
   V1Scale,
   V1Secret,
@@ -42,6 +44,12 @@ export const secrets = resource<Json<V1Secret>>('v1', 'Secret', 'secrets');
 export const quotas = resource<Json<V1ResourceQuota>>('v1', 'ResourceQuota', 'resourcequotas');
 export const limitRanges = resource<Json<V1LimitRange>>('v1', 'LimitRange', 'limitranges');
 export const events = resource<Json<CoreV1Event>>('v1', 'Event', 'events');
+export const leases = resource<Json<V1Lease>>('coordination.k8s.io/v1', 'Lease', 'leases');
+export const disruptionBudgets = resource<Json<V1PodDisruptionBudget>>(
+  'policy/v1',
+  'PodDisruptionBudget',
+  'poddisruptionbudgets',
+);
 export const autoscalers = resource<Json<V2HorizontalPodAutoscaler>>(
   'autoscaling/v2',
   'HorizontalPodAutoscaler',

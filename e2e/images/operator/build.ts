@@ -1,5 +1,5 @@
 /** `npm run image`: builds the operator's image without Docker and without pulling anything. */
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -7,6 +7,7 @@ import packageFile from '../../../package.json' with { type: 'json' };
 import { ensureDebianPackages } from '../../host/debian-packages.ts';
 import type { Architecture } from '../../host/debian-files.ts';
 import { run } from '../../host/run.ts';
+import type { Image } from '../build-image.ts';
 import { nodeBuildImage, nodeImage } from '../index.ts';
 
 const usage = `Usage: npm run image -- [options]
@@ -23,9 +24,18 @@ needs none of this: docker build .
 const root = join(import.meta.dirname, '../../..');
 const { name, version } = packageFile;
 
-const operatorRef = `localhost/${name}:${version}`;
+/** What to build an image from, and where to put it. */
+export interface ImageBuild {
+  architecture: Architecture;
+  /** OCI archive to write. */
+  archive: string;
+  /** Folder with the Dockerfile and what it copies; this checkout by default. */
+  source?: string;
+  /** Version of the package by default. */
+  tag?: string;
+}
 
-interface BuiltImage {
+export interface BuiltImage extends Image {
   /** Of the manifest: what an image is pinned by. */
   digest: string;
   /** Bytes that a registry stores: all layers, and those that the base image has. */
@@ -34,26 +44,30 @@ interface BuiltImage {
 }
 
 type Progress = (line: string) => void;
+type Buildah = (...args: string[]) => Promise<string>;
 
-/** Builds the image of this checkout for an architecture and writes it to an OCI archive. */
-async function buildOperatorImage(
-  architecture: Architecture,
-  archive: string,
+/** Architecture of this machine. */
+export const hostArchitecture: Architecture = process.arch === 'arm64' ? 'arm64' : 'amd64';
+
+/** Builds the operator's image for an architecture and writes it to an OCI archive. */
+export async function buildOperatorImage(
+  { architecture, archive, source = root, tag = version }: ImageBuild,
   progress: Progress,
 ): Promise<BuiltImage> {
   await ensureDebianPackages(['buildah'], 'the image of the operator', progress);
   const node = await nodeImage(architecture, progress);
   const nodeBuild = await nodeBuildImage(progress);
-  progress(`Building the image ${operatorRef} for ${architecture}`);
+  const ref = `localhost/${name}:${tag}`;
+  progress(`Building the image ${ref} for ${architecture}`);
   const scratch = await mkdtemp(join(tmpdir(), 'clarive-image-'));
   const storage = ['--root', join(scratch, 'storage'), '--runroot', join(scratch, 'run')];
-  const buildah = (...args: string[]): Promise<string> =>
+  const buildah: Buildah = (...args) =>
     run('buildah', ['--storage-driver', 'overlay', ...storage, ...args], {
-      cwd: root,
+      cwd: source,
       env: { BUILDAH_ISOLATION: 'chroot' },
     });
   try {
-    const { revision, seconds } = await lastCommit();
+    const { revision, seconds } = await lastCommit(source);
     for (const { archive: base } of [node, nodeBuild])
       await buildah('pull', '--quiet', `oci-archive:${base}`);
     await buildah(
@@ -62,32 +76,56 @@ async function buildOperatorImage(
       `--platform=linux/${architecture}`,
       '--pull-never',
       `--timestamp=${seconds}`,
+      // Debian's buildah doesn't know its own platform.
+      `--build-arg=BUILDPLATFORM=linux/${hostArchitecture}`,
+      `--build-arg=TARGETPLATFORM=linux/${architecture}`,
       `--build-arg=NODE_IMAGE=${node.ref}`,
       `--build-arg=BUILD_IMAGE=${nodeBuild.ref}`,
       `--build-arg=REVISION=${revision}`,
-      `--tag=${operatorRef}`,
+      `--tag=${ref}`,
       ...npmSettings(),
       '.',
     );
+    await requireArchitecture(buildah, ref, architecture);
     const digestFile = join(scratch, 'digest');
     await rm(archive, { force: true });
-    await buildah(
-      'push',
-      '--quiet',
-      '--digestfile',
-      digestFile,
-      operatorRef,
-      `oci-archive:${archive}:${operatorRef}`,
-    );
-    const layers = await layerSizes(archive);
-    const baseLayers = await layerSizes(node.archive);
-    return {
-      digest: (await readFile(digestFile, 'utf8')).trim(),
-      size: sum(layers),
-      baseSize: sum(layers.slice(0, baseLayers.length)),
-    };
+    await buildah('push', '--quiet', '--digestfile', digestFile, ref, `oci-archive:${archive}:${ref}`);
+    const digest = (await readFile(digestFile, 'utf8')).trim();
+    return { ref, archive, digest, ...(await sizesOf(archive, node.archive)) };
   } finally {
     await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+async function sizesOf(archive: string, base: string): Promise<Pick<BuiltImage, 'size' | 'baseSize'>> {
+  const layers = await layerSizes(archive);
+  const baseLayers = await layerSizes(base);
+  return { size: sum(layers), baseSize: sum(layers.slice(0, baseLayers.length)) };
+}
+
+/** What ELF calls the architectures (`e_machine`). */
+const elfMachines: Record<Architecture, number> = { amd64: 62, arm64: 183 };
+
+/** Throws unless the image says that it is for this architecture, and the program in it is. */
+async function requireArchitecture(buildah: Buildah, ref: string, architecture: Architecture): Promise<void> {
+  const container = (await buildah('from', '--pull-never', `--arch=${architecture}`, ref)).trim();
+  const said = (await buildah('inspect', '--format={{.OCIv1.Architecture}}', container)).trim();
+  const machine = await elfMachineOf(join((await buildah('mount', container)).trim(), 'nodejs/bin/node'));
+  await buildah('umount', container);
+  if (said === architecture && machine === elfMachines[architecture]) return;
+  throw new Error(
+    `Cannot use ${ref} on ${architecture}: it says "${said}", and its Node has ELF type ${machine}`,
+  );
+}
+
+async function elfMachineOf(path: string): Promise<number> {
+  const file = await open(path);
+  try {
+    const { buffer } = await file.read(Buffer.alloc(20), 0, 20, 0);
+    if (buffer.toString('latin1', 1, 4) !== 'ELF') throw new Error(`Cannot run "${path}": it is no ELF file`);
+    return buffer.readUInt16LE(18);
+  } finally {
+    await file.close();
   }
 }
 
@@ -98,9 +136,9 @@ function npmSettings(): string[] {
 }
 
 /** The files of an image are as old as the commit it is built from. */
-async function lastCommit(): Promise<{ revision: string; seconds: string }> {
+async function lastCommit(cwd: string): Promise<{ revision: string; seconds: string }> {
   const [revision = 'unknown', seconds = '0'] = await run('git', ['log', '-1', '--format=%H %ct'], {
-    cwd: root,
+    cwd,
   }).then(
     (line) => line.trim().split(' '),
     () => [],
@@ -145,7 +183,7 @@ async function main(): Promise<number> {
   await mkdir(values.folder, { recursive: true });
   for (const architecture of architectures) {
     const archive = resolve(values.folder, `${name}-${version}-linux-${architecture}.tar`);
-    const build = () => buildOperatorImage(architecture, archive, (line) => console.error(line));
+    const build = () => buildOperatorImage({ architecture, archive }, (line) => console.error(line));
     const { digest, size, baseSize } = await build();
     const again = values.twice ? await build() : undefined;
     if (again && again.digest !== digest)
