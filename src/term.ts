@@ -156,6 +156,7 @@ function clusterOf(
     now: () => clock.now(),
     instance: identity,
     signal: lost,
+    leads,
     onError: (err) => logger.debug({ err }, 'Event dropped'),
   });
   return new KubeCluster({

@@ -15,16 +15,16 @@ const skip =
 
 test('twenty random operations, a killed operator among them: its lives never overlap', { skip }, (t) =>
   withGame(t, async ({ game, operator }) => {
-    await game.perform(10);
+    await game.perform(15);
     await operator.kill();
     await game.perform(2);
     await operator.start();
-    await game.perform(8);
+    await game.perform(3);
     await game.untilRunning();
     const { lives, overlaps } = await game.result();
     t.diagnostic(`${lives.length} lives`);
     assert.deepEqual(describeOverlaps(overlaps), []);
-    assert.ok(lives.length >= 3, 'it was started again and again');
+    assert.ok(lives.length >= 2, 'it was started again and again');
   }),
 );
 
@@ -70,7 +70,7 @@ function withGame(t: TestContext, body: (scene: Scene) => Promise<void>): Promis
     kube: given.kube,
     random: seededRandom(seed),
     say: (line: string) => t.diagnostic(line),
-    longestPauseMs: 2500,
+    longestPauseMs: 3000,
     labels: { [ownOperatorLabel]: 'yes' },
   });
   return withKubectl(t, (given) =>

@@ -18,6 +18,8 @@ export interface EventRecorderOptions {
   onError: (error: unknown) => void;
   /** From then on nothing is sent any more; what is queued is dropped. */
   signal?: AbortSignal;
+  /** Asked before each write, because a process that was frozen wakes up before the signal fires. */
+  leads?: () => boolean;
 }
 
 /** An Event that is repeated within this time is counted on the first one, as client-go does. */
@@ -107,7 +109,8 @@ export class EventRecorder {
   }
 
   async #request(request: ApiRequest): Promise<void> {
-    const { signal, transport } = this.#options;
+    const { leads, signal, transport } = this.#options;
+    if (leads && !leads()) throw new Error('No longer leading, so nothing is told');
     await transport.request({ ...request, ...(signal && { signal }) });
   }
 

@@ -19,7 +19,7 @@ const daemon = aDaemon({
 });
 const started = { type: 'Normal', reason: 'Running', message: 'The daemon runs' } as const;
 
-function aRecorder(signal?: AbortSignal) {
+function aRecorder(signal?: AbortSignal, leads = () => true) {
   const clock = new VirtualClock();
   const requests: ApiRequest[] = [];
   const errors: unknown[] = [];
@@ -35,6 +35,7 @@ function aRecorder(signal?: AbortSignal) {
     now: () => clock.now(),
     instance: 'operator-1',
     onError: (error) => errors.push(error),
+    leads,
     ...(signal && { signal }),
   });
   return Object.assign(scene, { recorder });
@@ -215,6 +216,18 @@ test('sends nothing more once its signal has fired', async () => {
   release();
   await clock.settle();
   recorder.record(daemon, { ...started, reason: 'Later' });
+  await clock.settle();
+  assert.equal(requests.length, 1);
+});
+
+test('sends nothing when it no longer leads, though nobody has told it yet', async () => {
+  const leading = { now: false };
+  const { recorder, clock, requests } = aRecorder(undefined, () => leading.now);
+  recorder.record(daemon, started);
+  await clock.settle();
+  assert.equal(requests.length, 0);
+  leading.now = true;
+  recorder.record(daemon, started);
   await clock.settle();
   assert.equal(requests.length, 1);
 });
