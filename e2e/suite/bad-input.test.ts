@@ -11,7 +11,8 @@ import type { KubeClient } from '../../test/support/kube-client.ts';
 import { clariveDaemons, configMaps, deployments, pods } from '../../test/support/resources.ts';
 import { until } from '../../test/support/until.ts';
 import { rows, type Row } from './bad-input-rows.ts';
-import { daemon, requisites, untilReason } from './daemons.ts';
+import { requisites, untilReason } from './daemons.ts';
+import { oneOfSeveral } from './mistakes.ts';
 
 /** Most rows wait for Kubernetes most of the time. */
 const sideBySide = 8;
@@ -33,7 +34,7 @@ test(
   (t) =>
     inNamespace(t, async (kube) => {
       await createRequisites(kube);
-      for (const name of [...others, last]) await kube.create(clariveDaemons, daemon(name, spec));
+      for (const name of [...others, last]) await kube.create(clariveDaemons, oneOfSeveral(name, spec));
       for (const name of [...others, last]) await untilReason({ kube }, name, 'Running');
       const before = await lives(kube);
       const operatorBefore = await operatorStart();

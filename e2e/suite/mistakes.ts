@@ -39,6 +39,11 @@ const speakers: Record<string, string> = {
   'replicaset-controller': 'admission of the pod',
 };
 
+/** A daemon of a service of which an installation may run several. */
+export function oneOfSeveral(name: string, spec: Spec = {}): object {
+  return daemon(name, { service: 'service.plugin', ...spec });
+}
+
 /** The API server refuses the daemon at once. */
 export function refused(spec: Spec, metadata: object = {}): Mistake {
   return ({ kube, name }) =>
@@ -54,7 +59,7 @@ export function refused(spec: Spec, metadata: object = {}): Mistake {
 /** The API server refuses a change of a daemon that was right. */
 export function refusedEdit(change: (place: Place) => Promise<unknown>): Mistake {
   return async (place) => {
-    await place.kube.create(clariveDaemons, daemon(place.name, { replicas: 0 }));
+    await place.kube.create(clariveDaemons, oneOfSeveral(place.name, { replicas: 0 }));
     return refusal(() => change(place));
   };
 }
@@ -83,7 +88,7 @@ function ruleMessages(schema: unknown): string[] {
 /** The daemon is accepted and does not run; `words` are somebody else's. */
 export function stuck(reason: Reason, spec: Spec, words = ''): Mistake {
   return async (place) => {
-    await place.kube.create(clariveDaemons, daemon(place.name, spec), strict);
+    await place.kube.create(clariveDaemons, oneOfSeveral(place.name, spec), strict);
     return told(place, reason, words);
   };
 }
@@ -133,7 +138,7 @@ async function eventOf(
 /** The daemon is run as asked, with a warning. */
 export function warned(reason: string, spec: Spec): Mistake {
   return async (place) => {
-    await place.kube.create(clariveDaemons, daemon(place.name, spec), strict);
+    await place.kube.create(clariveDaemons, oneOfSeveral(place.name, spec), strict);
     const { message = '' } = await eventOf(place, (event) => event.reason === reason);
     return { by: `operator; Event ${reason}`, message };
   };
@@ -144,7 +149,7 @@ export function stuckByDispatcher(reason: Reason, spec: Spec): Mistake {
   return async (place) => {
     const { kube, name } = place;
     await kube.create(clariveDispatchers, { metadata: { name }, spec }, strict);
-    await kube.create(clariveDaemons, daemon(name, { dispatcherRef: { name } }));
+    await kube.create(clariveDaemons, oneOfSeveral(name, { dispatcherRef: { name } }));
     return told(place, reason, '');
   };
 }
@@ -153,7 +158,7 @@ export function stuckByDispatcher(reason: Reason, spec: Spec): Mistake {
 export function stuckAfterEdits(reason: Reason, first: Spec, second: Spec): Mistake {
   return async (place) => {
     const { kube, name } = place;
-    await kube.create(clariveDaemons, daemon(name));
+    await kube.create(clariveDaemons, oneOfSeveral(name));
     const running = await untilReason(place, name, 'Running');
     await kube.patch(clariveDaemons, name, { spec: first });
     await untilReason(place, name, reason);

@@ -275,13 +275,19 @@ export class KubeCluster implements Cluster {
     }
     const body = turnToApply((current.metadata['managedFields'] ?? []) as ManagedFields[]);
     if (body.length === 0) return current;
-    return this.#request({
-      method: 'PATCH',
-      path,
-      body,
-      contentType: jsonPatchType,
-      query: { fieldManager },
-    });
+    try {
+      return await this.#request({
+        method: 'PATCH',
+        path,
+        body,
+        contentType: jsonPatchType,
+        query: { fieldManager },
+      });
+    } catch (error) {
+      // So the server answers when a test of the patch fails.
+      if (!(error instanceof ApiError) || error.code !== 422) throw error;
+      throw new ApiError(409, `The Deployment "${key}" has changed meanwhile`);
+    }
   }
 
   /**

@@ -39,26 +39,33 @@ esac
 # Sets now: whole seconds since boot, because the wall clock may be set.
 read_now() { IFS=. read -r now _ </proc/uptime; }
 
-# Sets pid, state and parent from the file /proc/<pid>/status; fails if the process is gone.
+# Sets pid, state and parent from the line /proc/<pid>/stat; fails if the process is gone. Not from the file "status": bash
+# goes back after each line that it reads, and finds another text when the process has changed.
 inspect() {
-  while read -r name value _; do
-    case $name in
-      State:) state=$value ;;
-      Pid:) pid=$value ;;
-      PPid:) parent=$value; return 0 ;;
-    esac
-  done 2>/dev/null <"$1"
-  return 1
+  read -r line 2>/dev/null <"$1" || return 1
+  pid=${'$'}{line%% *} fields=${'$'}{line##*) }
+  state=${'$'}{fields%% *} fields=${'$'}{fields#* }
+  parent=${'$'}{fields%% *}
+  case $parent in '' | *[!0-9]*) state=R parent=1 ;; esac
 }
 
+# Whether process $pid has the command line of the wrapper.
+is_copy() {
+  title=
+  read -r title <"/proc/$pid/cmdline"
+  [ -n "$wrapper" ] && [ "$title" = "$wrapper" ]
+} 2>/dev/null
+
 # Sets live: how many other processes there are, without zombies and without what kubectl exec and probes started: their
-# first ancestor has parent 0. Sets daemon: the child of the wrapper, which is process $!, else the wrapper itself.
+# first ancestor has parent 0. Sets daemon: the child of the wrapper, which is process $!, else the wrapper itself. A copy of
+# the wrapper is one of its subshells.
 count_live() {
   live=0 daemon=
-  for status in /proc/[0-9]*/status; do
-    inspect "$status" && [ "$pid" -ne 1 ] && [ "$state" != Z ] || continue
-    if [ "$parent" = "$!" ] || { [ "$pid" = "$!" ] && [ -z "$daemon" ]; }; then daemon=$pid; fi
-    while [ "$parent" -gt 1 ] && inspect "/proc/$parent/status"; do :; done
+  for stat in /proc/[0-9]*/stat; do
+    inspect "$stat" && [ "$pid" -ne 1 ] && [ "$state" != Z ] || continue
+    if [ "$parent" = "$!" ]; then is_copy || daemon=$pid
+    elif [ "$pid" = "$!" ] && [ -z "$daemon" ]; then daemon=$pid; fi
+    while [ "$parent" -gt 1 ] && inspect "/proc/$parent/stat"; do :; done
     [ "$parent" -eq 0 ] || live=$((live + 1))
   done
 }
@@ -91,13 +98,13 @@ await_end() {
   done
 }
 
-# Waits until process $! has become the daemon, for ten looks: until then it is a copy of this shell and loses signals.
+# Waits until process $! is no copy of this shell any more, which loses signals, for ten looks. Sets wrapper: its command line.
 await_exec() {
   read -r own </proc/1/cmdline
   for look in 1 2 3 4 5 6 7 8 9 10; do
-    name=
-    read -r name <"/proc/$!/cmdline"
-    [ "$name" = "$own" ] || return 0
+    wrapper=
+    read -r wrapper <"/proc/$!/cmdline"
+    [ "$wrapper" = "$own" ] || return 0
     sleep 0.1 || sleep 1
   done
 } 2>/dev/null
@@ -111,6 +118,8 @@ terminate() {
 # Ends the script, so that no signal is lost between two commands of the loop below.
 stop() {
   trap : TERM INT QUIT
+  # A shell may take the interrupted wait for the end of the daemon.
+  [ "$failures" -ge 3 ] || code=0
   await_exec
   if [ "$mode" = terminate ]; then
     terminate 1000000
@@ -125,7 +134,7 @@ stop() {
   exit "$code"
 }
 
-code=0 seen= failures=0
+code=0 seen= wrapper= failures=0
 # Background processes of a shell ignore INT, so all three go on as TERM or USR1.
 trap stop TERM INT QUIT
 while :; do

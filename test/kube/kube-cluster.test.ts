@@ -268,7 +268,12 @@ describe('an apply', () => {
   test('goes no further if the child has changed meanwhile, and is tried again', async () => {
     const changed = refusal(422, 'Invalid', 'the server rejected our request due to an error in our request');
     const { cluster, child, requests } = aCluster(managed(created), changed);
-    assert.equal(await rejection(cluster.applyChild(child, desired)), changed, 'not the fault of the spec');
+    const error = await rejection(cluster.applyChild(child, desired));
+    assert.ok(error instanceof ApiError, 'not the fault of the spec');
+    assert.deepEqual(
+      [error.code, error.message],
+      [409, 'The Deployment "clarive/purge" has changed meanwhile'],
+    );
     assert.equal(requests.length, 2);
   });
 
