@@ -21,7 +21,7 @@ case $STAND_IN_SERVICE in
   service.job.daemon | service.daemon.email) frequency=10 ;;
   service.event.daemon) frequency=15 ;;
   service.scheduler | service.root_cause_analysis.daemon) frequency=60 ;;
-  service.sem.daemon) frequency=100 ;;
+  service.sem.daemon | service.plugin) frequency=100 ;;
   service.purge.daemon) frequency=3600 ;;
   service.topic.inactivity_daemon) frequency=0 ;;
   *)
