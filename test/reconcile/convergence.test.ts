@@ -57,7 +57,7 @@ const steps: Record<string, Step> = {
   ),
   'delete pods': ({ cluster }, key) => cluster.editPod(key, { deleting: true }),
   'crash pods': ({ cluster }, key) =>
-    cluster.editPod(key, {
+    cluster.editPodOnNode(key, {
       container: {
         ready: false,
         restartCount: 1,
@@ -65,8 +65,8 @@ const steps: Record<string, Step> = {
         lastState: { terminated: { exitCode: 3, finishedAt: cluster.now() } },
       },
     }),
-  'lose node': ({ cluster }, key) => cluster.editPod(key, { ready: false, containersReady: true }),
-  'evict pods': ({ cluster }, key) => cluster.editPod(key, { phase: 'Failed', reason: 'Evicted' }),
+  'lose node': ({ cluster }, key) => cluster.editPodOnNode(key, { ready: false, containersReady: true }),
+  'evict pods': ({ cluster }, key) => cluster.editPodOnNode(key, { phase: 'Failed', reason: 'Evicted' }),
   refuse: ({ cluster }, _, random) => {
     cluster.childWriteError = pick(
       random,

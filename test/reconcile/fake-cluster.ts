@@ -309,6 +309,14 @@ export class FakeCluster implements Cluster {
     );
   }
 
+  /** Makes every pod that has a node show this: what waits at a gate has none. */
+  editPodOnNode(key: ObjectKey, change: RawPodOptions): void {
+    this.allPods.set(
+      key,
+      this.existingPods(key).map((pod) => (pod.gates?.length ? pod : { ...pod, ...change })),
+    );
+  }
+
   existingPods(key: ObjectKey): FakePod[] {
     return this.allPods.get(key) ?? [];
   }
