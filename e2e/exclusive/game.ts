@@ -11,7 +11,7 @@ import type { ClariveDaemon } from '../../src/api/clarive-daemon.ts';
 import { daemonContainer, exclusiveGate } from '../../src/api/labels.ts';
 import type { KubeClient } from '../../test/support/kube-client.ts';
 import { clariveDaemons, pods, type Json } from '../../test/support/resources.ts';
-import { until } from '../../test/support/until.ts';
+import { until, untilList } from '../../test/support/until.ts';
 import { livesOf, overlapsOf, parseStandInRecords, type Life } from '../images/stand-in-records.ts';
 
 const name = 'scheduler';
@@ -72,18 +72,27 @@ export class Game {
     this.#records = records;
   }
 
-  /** With the daemon running. */
+  /** With the daemon running. After a failure the records stay, to be looked at. */
   static async play(options: GameOptions, body: (game: Game) => Promise<void>): Promise<void> {
     const records = await mkdtemp(join(tmpdir(), 'clarive-records-'));
     await chmod(records, 0o777); // the stand-in's user writes there
-    try {
-      const game = new Game(options, records);
-      await game.create();
-      await game.untilReason('Running');
-      await body(game);
-    } finally {
-      await rm(records, { recursive: true, force: true });
-    }
+    options.say(`The records of its lives are in ${records}`);
+    const game = new Game(options, records);
+    await game.create();
+    await game.untilReason('Running');
+    await body(game);
+    await game.#end();
+    await rm(records, { recursive: true });
+  }
+
+  /** Until its pods are gone, they write records. */
+  async #end(): Promise<void> {
+    await this.kube.delete(clariveDaemons, name).catch(unlessGone);
+    const areGone = (left: unknown[]) => left.length === 0;
+    await untilList(this.kube, pods, ofDaemon, areGone, {
+      ...patience,
+      describe: `the pods of ${name} to be gone`,
+    });
   }
 
   create(): Promise<unknown> {
