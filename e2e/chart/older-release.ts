@@ -9,7 +9,7 @@ import { buildOperatorImage, hostArchitecture } from '../images/operator/build.t
  * The commit that upgrades begin from. Between it and this checkout no pod template may differ, because an upgrade restarts no
  * daemon; where one has to, this names the commit that did it, and the changelog says so.
  */
-const olderRevision = 'c5e4910d50c8f3c487bad6fbf7137500d79b57e3';
+const olderRevision = '788839ced318b91ce425816545e85c92c8bffd6e';
 
 const root = join(import.meta.dirname, '../..');
 
