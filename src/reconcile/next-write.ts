@@ -20,8 +20,9 @@ export type NextWrite =
   | { do: 'yield'; message: string };
 
 /**
- * Start and stop are decided here: a child that differs in nothing else is scaled to the wanted `replicas`. A stop comes before everything else, so that a daemon can be stopped although the rest of its spec can't be rendered
- * or is refused. The child of a daemon that is being deleted is the garbage collector's.
+ * Start and stop are decided here: a child that differs in nothing else is scaled to the wanted `replicas`. A stop comes before
+ * everything else, so that a daemon can be stopped although the rest of its spec can't be rendered or is refused. The child of a
+ * daemon that is being deleted is the garbage collector's.
  */
 export function nextWrite(
   daemon: ClariveDaemon,

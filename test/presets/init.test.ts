@@ -219,6 +219,15 @@ for (const shell of shells) {
       assert.equal(await container.exitCode(), 0);
     });
 
+    it('signals no subshell in which the wrapper works on after the daemon', async () => {
+      const script = 'echo begun; sleep 600; ( sleep 1; echo finished ); exit 0';
+      await using container = await run({ mode: 'drain-usr1', command: ['sh', '-c', script] });
+      await container.said(/begun/);
+      container.signal('SIGTERM');
+      await container.said(/finished/);
+      assert.equal(await container.exitCode(), 0);
+    });
+
     it('signals a command that is the daemon itself, without wrapper', async () => {
       await using container = await run({ mode: 'drain-term', command: ['sleep', '600'] });
       await container.handlesTerm();
