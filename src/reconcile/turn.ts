@@ -1,17 +1,20 @@
 /**
- * Paces what the daemons of a dispatcher share. A change of it comes to all of them at once, and would restart all of them at
- * once: here they take it over one after the other, in the order of their names, and go on only as long as it does no harm.
+ * Paces what daemons share: the settings of their dispatcher, and the ConfigMaps and Secrets that their pods name. A change of it comes to
+ * all of them at once, and would restart all of them at once: here they take it over one after the other, in the order of their
+ * names, and go on only as long as it does no harm.
  *
- * Nothing is remembered: each child says by its origin what it was made of, and its pod says how that went. So it goes on
+ * Nothing is remembered: on each child stands what it was made of and started with, and its pod says how that went. So it goes on
  * after a restart of the operator as if there had been none.
  */
 import type { ClariveDaemon } from '../api/clarive-daemon.ts';
 import type { ClariveDispatcher } from '../api/clarive-dispatcher.ts';
 import { reasonTable } from '../api/conditions.ts';
-import { keyOf } from '../api/object-key.ts';
-import { parseOrigin, type Origin } from '../api/origin.ts';
-import { wantedReplicas } from '../desired/deployment.ts';
-import { nameDispatcher, type Dispatching } from '../desired/settings.ts';
+import { entryOf } from '../api/contents.ts';
+import { keyOf, splitKey } from '../api/object-key.ts';
+import { parseOrigin } from '../api/origin.ts';
+import { wantedReplicas, type Desired } from '../desired/deployment.ts';
+import { nameReferences } from '../desired/references.ts';
+import { dispatcherOf, nameDispatcher, type Dispatching } from '../desired/settings.ts';
 import { canonicalService } from '../presets/presets.ts';
 import { healthOf } from '../status/daemon-status.ts';
 import type { ObservedDeployment } from '../status/observed.ts';
@@ -29,11 +32,11 @@ export interface Surroundings {
 /** A daemon that starts and fails at once is ready in between: so long it has to last. */
 const provenMs = 10_000;
 
-/** Who waits looks again after this time, although each change of whom it waits for is told. */
+/** Who waits for a daemon of its dispatcher looks again after this time, although each change of it is told. */
 const lookAgainMs = 30_000;
 
 /**
- * The write, or to wait for its turn instead. Only an apply has to wait, and only if nothing but the shared settings has changed
+ * The write, or to wait for its turn instead. Only an apply or a restart has to wait, and only if nothing but what is shared has changed
  * and the daemon is active: one that isn't has nothing to lose, and may be mended by the change. So a start, a stop, a change of
  * the daemon's own spec and the repair of drift come at once.
  */
@@ -43,33 +46,73 @@ export function inTurn(
   dispatcher: Dispatching,
   surroundings: Surroundings,
 ): NextWrite {
-  if (write.do !== 'apply' || typeof dispatcher !== 'object') return write;
-  const change = sharedChange(write.child, write.desired.origin);
+  if ((write.do !== 'apply' && write.do !== 'restart') || dispatcher === 'missing') return write;
+  const change = write.do === 'apply' ? changeOfSettings(write, daemon, dispatcher) : changeOfContents(write);
   if (!change || wantedReplicas(daemon, dispatcher) === 0) return write;
   const { cluster, now } = surroundings;
   const { child } = write;
   const isActive = healthOf({ daemon, child, pods: cluster.pods(child.key), nowMs: now() }).active;
   if (!isActive || isRefused(daemon, dispatcher)) return write;
 
-  const others = cluster.attached(keyOf(dispatcher)).toSorted(byName);
-  const hindrances = others.flatMap(
-    (other) => hindranceBy(other, daemon, change, dispatcher, surroundings) ?? [],
-  );
-  return hindrances.length === 0 ? write : queued(hindrances, dispatcher);
+  const others = change.comesTo(cluster).toSorted(byName);
+  const hindrances = others.flatMap((other) => hindranceBy(other, daemon, change, surroundings) ?? []);
+  return hindrances.length === 0 ? write : queued(hindrances, change);
 }
 
-/** Of the shared settings, what a child does not have yet. */
+/** Of what daemons share, what a child does not have yet. */
 interface Change {
-  of: 'shared' | 'service';
-  to: Origin;
+  /** As messages name it. */
+  what: string;
+  /** All who share it, the daemon itself among them. */
+  comesTo: (cluster: Cluster) => ClariveDaemon[];
+  isTaken: (other: ClariveDaemon, child: ObservedDeployment) => boolean;
+  /** Who waits looks again after this time. */
+  lookAgainMs: number;
+  /** Whether the change is still to come to one who has not taken it, unless that one is paused. */
+  isToCome: (other: ClariveDaemon, child: ObservedDeployment, desired: Desired) => boolean;
 }
 
-/** Undefined if the child differs for another reason, or for another one as well. */
-function sharedChange(child: ObservedDeployment, to: Origin | undefined): Change | undefined {
+/** Undefined if the child differs for another reason than its dispatcher's settings, or for another one as well. */
+function changeOfSettings(
+  { child, desired: { origin: to } }: Extract<NextWrite, { do: 'apply' }>,
+  daemon: ClariveDaemon,
+  dispatcher: ClariveDispatcher | undefined,
+): Change | undefined {
   const from = parseOrigin(child.origin);
-  if (!from || !to || from.dispatcher !== to.dispatcher || from.own !== to.own) return undefined;
-  if (from.shared !== to.shared) return { of: 'shared', to };
-  return from.service === to.service ? undefined : { of: 'service', to };
+  if (!dispatcher || !from || !to || from.dispatcher !== to.dispatcher || from.own !== to.own)
+    return undefined;
+  if (from.shared === to.shared && from.service === to.service) return undefined;
+  const part = from.shared === to.shared ? 'service' : 'shared';
+  const service = canonicalService(daemon.spec.service);
+  return {
+    what: `the new settings of ${nameDispatcher(dispatcher.metadata.name)}`,
+    comesTo: (cluster) => cluster.attached(keyOf(dispatcher)),
+    lookAgainMs,
+    isTaken(other, { origin }) {
+      const has = parseOrigin(origin);
+      if (has?.dispatcher !== to.dispatcher || has[part] !== to[part]) return false;
+      return part === 'shared' || canonicalService(other.spec.service) === service;
+    },
+    isToCome: (_, { carries }, desired) => 'digest' in desired && carries !== desired.digest,
+  };
+}
+
+/** Of ConfigMaps and Secrets that other daemons name, too. */
+function changeOfContents({ child, contents, changed }: Extract<NextWrite, { do: 'restart' }>): Change {
+  const { namespace } = splitKey(child.key);
+  const entries = changed.map(entryOf);
+  const isTaken = (other: ObservedDeployment) =>
+    entries.every((entry) => [undefined, contents[entry]].includes(other.contents?.[entry]));
+  return {
+    what: `the new contents of ${nameReferences(changed)}`,
+    comesTo(cluster) {
+      const sharers = changed.flatMap((reference) => cluster.startedWith(namespace, reference));
+      return [...new Set(sharers.map(({ key }) => key))].flatMap((key) => cluster.daemon(key) ?? []);
+    },
+    lookAgainMs: provenMs, // nobody tells, because they may have different dispatchers or none
+    isTaken: (_, other) => isTaken(other),
+    isToCome: (_, other, desired) => 'digest' in desired && !isTaken(other),
+  };
 }
 
 interface Hindrance {
@@ -85,23 +128,21 @@ function hindranceBy(
   other: ClariveDaemon,
   daemon: ClariveDaemon,
   change: Change,
-  dispatcher: ClariveDispatcher,
-  surroundings: Surroundings,
+  { cluster, renderings, now }: Surroundings,
 ): Hindrance | undefined {
-  const { cluster, now } = surroundings;
   const { name, uid, deletionTimestamp } = other.metadata;
   const child = cluster.child(keyOf(other));
   if (name === daemon.metadata.name || deletionTimestamp !== undefined) return undefined;
   if (!child || child.deleting || child.controller?.uid !== uid) return undefined;
+  const dispatcher = dispatcherOf(other, (key) => cluster.dispatcher(key));
   if (wantedReplicas(other, dispatcher) === 0) return undefined;
 
   const health = healthOf({ daemon: other, child, pods: cluster.pods(child.key), nowMs: now() });
-  if (hasTaken(change, other, daemon, child))
-    return child.replicas === 0 ? undefined : trialOf(name, health, now());
+  if (change.isTaken(other, child)) return child.replicas === 0 ? undefined : trialOf(name, health, now());
   const waits = health.active && byName(daemon, other) < 0;
-  return !waits && isToTake(other, child, dispatcher, surroundings)
-    ? { name, is: 'first', inMs: Infinity }
-    : undefined;
+  if (waits || other.spec.paused || isRefused(other, dispatcher)) return undefined;
+  const isToCome = change.isToCome(other, child, renderings.of(other, dispatcher));
+  return isToCome ? { name, is: 'first', inMs: Infinity } : undefined;
 }
 
 /** What is still to be seen of one that has the change; nothing once it is proven. */
@@ -109,29 +150,6 @@ function trialOf(name: string, health: Health, nowMs: number): Hindrance | undef
   const inMs = provenInMs(health, nowMs);
   if (inMs <= 0) return undefined;
   return { name, is: hasFailed(health) ? 'failed' : 'unproven', inMs };
-}
-
-/** Whether the change is still to come to this child, and will not be refused. */
-function isToTake(
-  daemon: ClariveDaemon,
-  child: ObservedDeployment,
-  dispatcher: ClariveDispatcher,
-  { renderings }: Surroundings,
-): boolean {
-  if (daemon.spec.paused || isRefused(daemon, dispatcher)) return false;
-  const desired = renderings.of(daemon, dispatcher);
-  return 'digest' in desired && child.carries !== desired.digest;
-}
-
-function hasTaken(
-  { of, to }: Change,
-  other: ClariveDaemon,
-  daemon: ClariveDaemon,
-  child: ObservedDeployment,
-): boolean {
-  const has = parseOrigin(child.origin);
-  if (has?.dispatcher !== to.dispatcher || has[of] !== to[of]) return false;
-  return of === 'shared' || canonicalService(other.spec.service) === canonicalService(daemon.spec.service);
 }
 
 type Health = ReturnType<typeof healthOf>;
@@ -147,19 +165,18 @@ function hasFailed({ reason, crashes }: Health): boolean {
 }
 
 /** The API server or the operator has refused the present specs: nothing is changed, and nobody has to wait for it. */
-function isRefused(daemon: ClariveDaemon, dispatcher: ClariveDispatcher): boolean {
-  return isUpToDate(daemon, dispatcher) && isReported(daemon, 'Stalled');
+function isRefused(daemon: ClariveDaemon, dispatcher: Dispatching): boolean {
+  return dispatcher !== 'missing' && isUpToDate(daemon, dispatcher) && isReported(daemon, 'Stalled');
 }
 
-function queued(hindrances: readonly Hindrance[], dispatcher: ClariveDispatcher): NextWrite {
-  const settings = `the new settings of ${nameDispatcher(dispatcher.metadata.name)}`;
+function queued(hindrances: readonly Hindrance[], { what, lookAgainMs: atMostMs }: Change): NextWrite {
   const failed = hindrances.find(({ is }) => is === 'failed');
   // The one right before it, so that what it says stays true until its turn comes.
   const before = hindrances.findLast(({ is }) => is === 'first') ?? hindrances[0];
   const message = failed
-    ? `Keeps its old settings, because ${failed.name} fails with ${settings}: mend them, or mend or stop ${failed.name}`
-    : `Takes over ${settings} as soon as ${before?.name} has run well with them for ${provenMs / 1000} seconds`;
-  const recheckAfterMs = Math.min(lookAgainMs, Math.max(...hindrances.map(({ inMs }) => inMs)));
+    ? `Keeps its old settings, because ${failed.name} fails with ${what}: mend them, or mend or stop ${failed.name}`
+    : `Takes over ${what} as soon as ${before?.name} has run well with them for ${provenMs / 1000} seconds`;
+  const recheckAfterMs = Math.min(atMostMs, Math.max(...hindrances.map(({ inMs }) => inMs)));
   return { do: 'queue', message, recheckAfterMs };
 }
 
