@@ -3,7 +3,6 @@ import type { ClariveDaemon, ClariveDaemonSpec } from '../api/clarive-daemon.ts'
 import { formatContents, type Contents, type Reference, type ReferenceKind } from '../api/contents.ts';
 import type { Deployment } from '../api/kubernetes.ts';
 import { contentsAnnotation } from '../api/labels.ts';
-import { keyOf, type ObjectKey } from '../api/object-key.ts';
 import {
   desiredDeployment,
   wantedReplicas,
@@ -19,7 +18,6 @@ import type { DaemonDefaults, Dispatching } from '../desired/settings.ts';
 const mostDeployments = 64;
 
 interface Known {
-  uid: string | undefined;
   generation: number | undefined;
   spec: ClariveDaemonSpec;
   dispatcher: Dispatching;
@@ -45,7 +43,8 @@ const noReferences: readonly Reference[] = [];
 export class Renderings {
   readonly #defaults: DaemonDefaults;
   readonly #followed: ReadonlySet<ReferenceKind>;
-  readonly #known = new Map<ObjectKey, Known>();
+  /** By the daemon's uid. */
+  readonly #known = new Map<string, Known>();
   /** By daemon and digest; the oldest first. */
   readonly #deployments = new Map<string, Deployment>();
 
@@ -77,24 +76,22 @@ export class Renderings {
   }
 
   /** To be told of a daemon that is gone. */
-  forget(key: ObjectKey): void {
-    this.#known.delete(key);
+  forget(uid: string): void {
+    this.#known.delete(uid);
   }
 
   #know(daemon: ClariveDaemon, dispatcher: Dispatching): Known {
     const { spec, metadata } = daemon;
-    const { uid, generation } = metadata;
-    const key = keyOf(daemon);
-    const known = this.#known.get(key);
-    const before = known?.uid === uid ? known : undefined;
+    const { uid = '', generation } = metadata;
+    const before = this.#known.get(uid);
     if (before && before.generation === generation && isSameGeneration(before.dispatcher, dispatcher))
       return before;
     const isSame =
       before && isSameButReplicas(before.spec, spec) && isSameInAll(before.dispatcher, dispatcher);
     const rendered = isSame ? before : this.#render(daemon, dispatcher);
     const { summary, references } = rendered;
-    const after = { uid, generation, spec, dispatcher, summary, references };
-    this.#known.set(key, after);
+    const after = { generation, spec, dispatcher, summary, references };
+    this.#known.set(uid, after);
     return after;
   }
 
