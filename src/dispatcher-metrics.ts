@@ -2,7 +2,6 @@
 import type { ClariveDaemon } from './api/clarive-daemon.ts';
 import type { ClariveDispatcher, DaemonCounts } from './api/clarive-dispatcher.ts';
 import { keyOf, type ObjectKey } from './api/object-key.ts';
-import { dispatcherKeyOf } from './desired/settings.ts';
 import {
   condition,
   conditionValue,
@@ -93,9 +92,10 @@ export function dispatcherMetrics(
 /** How many daemons of each dispatcher shall run by their own switch. Ten thousand take a few milliseconds. */
 function switchedOnBy(daemons: readonly ClariveDaemon[]): Map<ObjectKey, number> {
   const counts = new Map<ObjectKey, number>();
-  for (const daemon of daemons) {
-    const key = daemon.spec.replicas === 0 ? undefined : dispatcherKeyOf(daemon);
-    if (key !== undefined) counts.set(key, (counts.get(key) ?? 0) + 1);
+  for (const { metadata, spec } of daemons) {
+    if (spec.replicas === 0 || !spec.dispatcherRef) continue;
+    const key = keyOf({ metadata: { ...metadata, name: spec.dispatcherRef.name } });
+    counts.set(key, (counts.get(key) ?? 0) + 1);
   }
   return counts;
 }

@@ -272,8 +272,8 @@ async function ownSeries(prefix: string, of: string, source: MetricsSource): Pro
   return [...families.values()]
     .flatMap(({ samples }) => samples)
     .filter(({ name, labels }) => name.startsWith(prefix) && labels['name'] === of)
-    .map(({ name, labels: { namespace, name: _, ...labels }, value }) => {
-      assert.equal(namespace, 'clarive');
+    .map(({ name, labels: { namespace, name: objectName, ...labels }, value }) => {
+      assert.deepEqual([namespace, objectName], ['clarive', of]);
       return [name.slice(prefix.length), ...Object.values(labels), value];
     });
 }
