@@ -56,7 +56,7 @@ export interface News {
   changed: readonly Reference[];
 }
 
-const noNews: News = { contents: {}, isRecorded: true, changed: [] };
+export const noNews: News = { contents: {}, isRecorded: true, changed: [] };
 
 /**
  * Compares what is written on a child with what there is now. What was not there when the child was written is taken as it comes, because

@@ -2,7 +2,7 @@
 import { kind, type ClariveDaemon } from '../api/clarive-daemon.ts';
 import type { Contents, Reference } from '../api/contents.ts';
 import type { Desired, Rendered } from '../desired/deployment.ts';
-import { nameReferences, type News } from '../desired/references.ts';
+import { nameReferences, noNews, type News } from '../desired/references.ts';
 import type { ObservedDeployment } from '../status/observed.ts';
 
 export type NextWrite =
@@ -25,6 +25,9 @@ export type NextWrite =
   /** The Deployment of this name belongs to somebody else, or another daemon goes before this one. */
   | { do: 'yield'; message: string };
 
+/** What brings the child in line with the spec. */
+type Due = Extract<NextWrite, { do: 'create' | 'apply' | 'restart' | 'scale' }>;
+
 /**
  * Start and stop are decided here: a child that differs in nothing else is scaled to the wanted `replicas`. A stop comes before
  * everything else, so that a daemon can be stopped although the rest of its spec can't be rendered or is refused. The child of a
@@ -35,7 +38,7 @@ export function nextWrite(
   replicas: number,
   desired: Desired,
   child: ObservedDeployment | undefined,
-  news: News,
+  news = noNews,
 ): NextWrite {
   if (daemon.metadata.deletionTimestamp !== undefined) return { do: 'nothing' };
   if (!child)
@@ -72,15 +75,18 @@ function bringInLine(
   return child.replicas === replicas ? { do: 'nothing' } : unlessPaused(daemon, scale);
 }
 
-function unlessPaused(daemon: ClariveDaemon, write: NextWrite): NextWrite {
+function unlessPaused(daemon: ClariveDaemon, write: Due): NextWrite {
   if (!daemon.spec.paused) return write;
-  return { do: 'leave', message: `${difference(write)} and is left alone while spec.paused is true` };
+  return { do: 'leave', message: `${lackOf(write)} while spec.paused is true` };
 }
 
-function difference(write: NextWrite): string {
-  if (write.do === 'create') return 'The Deployment is missing';
-  if (write.do !== 'restart') return 'The Deployment differs from the spec';
-  return `The Deployment was started before ${nameReferences(write.changed)} changed`;
+/** What is not done, as the user sees it. */
+function lackOf(write: Due): string {
+  if (write.do === 'create') return 'The Deployment is missing and is not created';
+  if (write.do === 'apply') return 'The Deployment differs from the spec and is left alone';
+  if (write.do === 'restart')
+    return `${nameReferences(write.changed)} changed after the start, and the Deployment is left alone`;
+  return `The daemon shall ${write.replicas === 0 ? 'be stopped' : 'run'}, but its Deployment is left alone`;
 }
 
 function foreignMessage(daemon: ClariveDaemon, child: ObservedDeployment): string {

@@ -51,8 +51,8 @@ export async function reconcile(key: ObjectKey, dependencies: Dependencies): Pro
   const news = newsOfPod(daemon, dispatcher, child, dependencies);
   const restartedAt = news.changed.length > 0 ? nextRestart(now(), child?.restartedAt) : child?.restartedAt;
   const desired = renderings.of(daemon, dispatcher, { restartedAt, contents: news.contents });
-  const contender = { daemon, dispatcher, desired };
-  const due = unlessTaken(nextWrite(daemon, wanted, desired, child, news), contender, cluster);
+  const next = nextWrite(daemon, wanted, desired, child, news);
+  const due = unlessTaken(next, { daemon, dispatcher, desired }, dependencies);
   const write = inTurn(due, daemon, dispatcher, dependencies);
   for (const warning of warningsOf(daemon, write)) cluster.recordEvent(daemon, warning);
   const done = await carryOut(write, { daemon, dispatcher }, dependencies);
@@ -91,7 +91,8 @@ function newsOfPod(
   const references = renderings.references(daemon, dispatcher);
   const digestOf = (reference: Reference) => cluster.digest(splitKey(key).namespace, reference);
   const news = newsOf(references, child?.contents, digestOf);
-  const isDown = child?.replicas === 0 && cluster.pods(key).every(({ finished }) => finished);
+  if (news.changed.length === 0 || child?.replicas !== 0) return news;
+  const isDown = cluster.pods(key).every(({ finished }) => finished);
   return isDown ? { ...news, changed: [] } : news;
 }
 

@@ -176,7 +176,7 @@ test('a paused daemon is left alone and says what has changed, until it is pause
   assert.equal(scene.verdict(key), 'Paused Active');
   assert.equal(
     scene.message(key),
-    'The Deployment was started before ConfigMap "settings" changed and is left alone while spec.paused is true',
+    'ConfigMap "settings" changed after the start, and the Deployment is left alone while spec.paused is true',
   );
   scene.cluster.editDaemon(key, { paused: false });
   assert.match((await afterwards()).join(), /^restart/);
