@@ -165,10 +165,7 @@ for (const [what, ...daemons] of unable)
   });
 
 test('nobody waits for a daemon whose Deployment is taken by somebody else', async () => {
-  const { cluster, keys, settle, verdicts } = aScene(
-    { name: 'a', replicas: 0 },
-    { name: 'b', replicas: 0 },
-  );
+  const { cluster, keys, settle, verdicts } = aScene({ name: 'a', replicas: 0 }, { name: 'b', replicas: 0 });
   await settle();
   const owner = { apiVersion: 'example.com/v1', kind: 'Stack', name: 'a', uid: 'x', controller: true };
   cluster.editChild(keys[0], (child) => {
