@@ -11,6 +11,7 @@ import { run as runTests } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { parseArgs } from 'node:util';
 import { chartTools } from '../charts/tools.ts';
+import { KubeClient } from '../test/support/kube-client.ts';
 import { Tally, type TestEvent } from '../test/support/tally.ts';
 import { InstalledOperator } from './chart/installed-operator.ts';
 import {
@@ -24,6 +25,7 @@ import { lastLines, run } from './host/run.ts';
 import { standInImage, type Image } from './images/index.ts';
 import { buildOperatorImage, hostArchitecture } from './images/operator/build.ts';
 import { OperatorProcess } from './operator-process.ts';
+import { Recorder } from './recorder.ts';
 import { ownOperatorLabel } from './suite/own-operator.ts';
 
 const usage = `Usage: npm run e2e -- [options] [word ...]
@@ -34,6 +36,7 @@ Kubernetes of its own with a node (Linux, as root), and the operator beside it.
   --context NAME   use the cluster of this context of your kubeconfig, with --image; the CRD is installed there
   --image REF      an image with a shell that this cluster can pull: the stand-in daemon runs in it as a script
   --chart          the operator runs in pods of its image, installed from its chart, instead of beside the cluster
+  --record         writes test/gitops/recorded: daemons and dispatchers as they stood, one for each reason that was told
   --help           show this text
 
 Environment: KUBERNETES_MINOR chooses 1.35, 1.36 or 1.37 (default).`;
@@ -49,6 +52,7 @@ async function main(): Promise<number> {
       context: { type: 'string' },
       image: { type: 'string' },
       chart: { type: 'boolean', default: false },
+      record: { type: 'boolean', default: false },
       help: { type: 'boolean' },
     },
   });
@@ -66,8 +70,10 @@ async function main(): Promise<number> {
   const tally = new Tally();
   const { cluster, image } = await prepare(values);
   let operator: RunningOperator | undefined;
+  let recording: Recording | undefined;
   try {
     operator = await startOperator(cluster, image, values.chart);
+    if (values.record) recording = await record(cluster);
     const env = { ...cluster.env, ...environment(cluster, image), OPERATOR_PID: String(operator.pid) };
     const reported = pipeline(Readable.from(events(files, env, tally)), new spec(), process.stdout, {
       end: false,
@@ -75,6 +81,7 @@ async function main(): Promise<number> {
     await Promise.race([reported, operator.ended]);
     if (tally.failed > 0) await printState(cluster, operator);
   } finally {
+    await recording?.stop();
     await operator
       ?.stop()
       .catch((error: unknown) => tally.fail('The operator has not ended in good order:', error));
@@ -144,6 +151,18 @@ async function startOperator(
   await installCrds(cluster);
   if (cluster.auditLog) process.env['OWN_CRDS'] = 'true'; // this cluster is ours, and no chart has installed them
   return OperatorProcess.startFor(cluster, image, `--selector=${selector}`);
+}
+
+interface Recording {
+  stop: () => Promise<void>;
+}
+
+/** Until it is stopped; tests with a cluster of their own learn from RECORD that they are to record too. */
+async function record({ kubeconfig }: Cluster): Promise<Recording> {
+  process.env['RECORD'] = 'yes';
+  const kube = await KubeClient.connect(kubeconfig);
+  const recorder = await Recorder.start(kube);
+  return { stop: () => recorder.stop().finally(() => kube.close()) };
 }
 
 /** What tests find out about the stage. */

@@ -10,6 +10,7 @@ import {
   plural as dispatcherPlural,
   type ClariveDispatcher,
 } from './api/clarive-dispatcher.ts';
+import type { Condition } from './api/conditions.ts';
 import { fieldManager, managedByLabel } from './api/labels.ts';
 import { keyOf, type ObjectKey } from './api/object-key.ts';
 import { carries } from './desired/compare.ts';
@@ -73,10 +74,10 @@ export class View implements ClusterView {
         options.onChange(resource, before, after);
     const clarive = { apiVersion: clariveApiVersion };
     this.dispatchers = new Store(tellOf({ ...clarive, kind: dispatcherKind, plural: dispatcherPlural }));
-    this.daemons = new Store(tellOf({ ...clarive, kind: daemonKind, plural: daemonPlural }), ({ daemon }) => [
-      ...present(dispatcherKeyOf(daemon)),
-      identityOfDaemon(daemon),
-    ]);
+    this.daemons = new Store(
+      this.#orForget(tellOf({ ...clarive, kind: daemonKind, plural: daemonPlural })),
+      ({ daemon }) => [...present(dispatcherKeyOf(daemon)), identityOfDaemon(daemon)],
+    );
     this.children = new Store(tellOf({ apiVersion: 'apps/v1', kind: 'Deployment', plural: 'deployments' }));
     this.pods = new Store(
       tellOf({ apiVersion: 'v1', kind: 'Pod', plural: 'pods' }),
@@ -138,7 +139,9 @@ export class View implements ClusterView {
    */
   readonly observeDaemon = (object: RawObject): StoredDaemon => {
     const { managedFields: _, ...metadata } = object.metadata;
-    const daemon = { ...object, metadata } as unknown as ClariveDaemon;
+    const kind = { apiVersion: clariveApiVersion, kind: daemonKind };
+    const daemon = { ...object, ...kind, metadata } as unknown as ClariveDaemon;
+    shareTexts(daemon.status?.conditions);
     const key = keyOf(object);
     const known = this.daemons.get(key)?.daemon;
     const { uid, generation } = daemon.metadata;
@@ -165,6 +168,14 @@ export class View implements ClusterView {
     return mayBeOurs ? failure : undefined;
   };
 
+  /** What a daemon was made into is not needed once it is gone. */
+  #orForget(announce: ChangeListener<StoredDaemon>): ChangeListener<StoredDaemon> {
+    return (before, after) => {
+      if (before && !after) this.#options.renderings.forget(before.uid);
+      announce(before, after);
+    };
+  }
+
   #dispatcherOf(daemon: ClariveDaemon): Dispatching {
     return dispatcherOf(daemon, (key) => this.dispatchers.get(key)?.dispatcher);
   }
@@ -172,6 +183,16 @@ export class View implements ClusterView {
 
 function present(key: ObjectKey | undefined): ObjectKey[] {
   return key === undefined ? [] : [key];
+}
+
+/** The conditions of a daemon mostly say the same, and since the same moment: each text is kept once. */
+function shareTexts([first, ...others]: Condition[] = []): void {
+  if (!first) return;
+  const { message, lastTransitionTime } = first;
+  for (const other of others) {
+    if (other.message === message) other.message = message;
+    if (other.lastTransitionTime === lastTransitionTime) other.lastTransitionTime = lastTransitionTime;
+  }
 }
 
 /** The kubelet tells the same failure again and again. */

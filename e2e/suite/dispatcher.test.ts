@@ -162,6 +162,19 @@ test('a daemon whose dispatcher is missing waits for it, and one whose dispatche
     });
   }));
 
+test('a dispatcher says that it has no daemons, and which of them it is told to leave alone', (t) =>
+  withKubectl(t, async (given) => {
+    const { apply, kubectl } = given;
+    await applyFew(given);
+    await untilDispatcher(given, 'main', 'NoDaemons');
+    await apply(daemon('a', { dispatcherRef: { name: 'main' } }));
+    await untilDispatcher(given, 'main', 'Running');
+    const change = { spec: { paused: true, args: ['--frequency', '5'] } };
+    await kubectl('patch', 'cld/a', '--type=merge', '-p', JSON.stringify(change));
+    const paused = await untilDispatcher(given, 'main', 'DaemonsPaused');
+    assert.match(condition(paused, 'Ready')?.message ?? '', /: a$/);
+  }));
+
 /** Of the daemons of these names, or of all; without pods that are over. */
 async function podNames({ kube }: Given, ...names: string[]): Promise<string[]> {
   const found = await kube.list(pods, ofMain);

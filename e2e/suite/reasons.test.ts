@@ -18,6 +18,7 @@ import {
 import { installCrds, startCluster } from '../cluster/index.ts';
 import { standInImage } from '../images/index.ts';
 import { OperatorProcess } from '../operator-process.ts';
+import { Recorder } from '../recorder.ts';
 import {
   childIs,
   crashedThrice,
@@ -272,8 +273,10 @@ test(
     const kube = await KubeClient.connect(lab.kubeconfig);
     let operator: OperatorProcess | undefined;
     let observer: Witness | undefined;
+    let recorder: Recorder | undefined;
     try {
       await installCrds(lab);
+      if (process.env['RECORD']) recorder = await Recorder.start(kube, ['NodeUnreachable']);
       operator = await OperatorProcess.startFor(lab, ref);
       observer = await Witness.start(kube);
       const stage = new Stage(kube, observer, transitions);
@@ -286,6 +289,7 @@ test(
       await stage.becomes('one', 'Running', podReady, false);
     } finally {
       observer?.stop();
+      await recorder?.stop();
       kube.close();
       await operator?.stop();
       await lab.stop();
@@ -296,7 +300,8 @@ test(
 /** They have tests of their own, with a dispatcher. */
 const ofDispatchers = new Set(['DispatcherStopped', 'WaitingForTurn']);
 
-test('every reason was told, each in time', () => {
+test('every reason was told, each in time and such that kstatus takes it for what it is', async () => {
+  await transitions.judge();
   const { delaysMs, reasons } = transitions;
   const untold = Object.keys(reasonTable).filter(
     (reason) => !reasons.has(reason) && !ofDispatchers.has(reason),
@@ -307,10 +312,10 @@ test('every reason was told, each in time', () => {
   assert.ok(latestMs <= mostMs, `one was told only after ${latestMs} ms`);
 });
 
-after(() => {
+after(async () => {
   witness.stop();
   cluster.close();
-  console.log(transitions.report());
+  console.log(await transitions.report());
 });
 
 function messageOf(daemon: ClariveDaemon): string {

@@ -4,7 +4,7 @@ import { quantile } from '../../bench/statistics.ts';
 import type { ClariveDaemon } from '../../src/api/clarive-daemon.ts';
 import type { Reason } from '../../src/api/conditions.ts';
 import type { KubeClient } from '../../test/support/kube-client.ts';
-import { kstatus, type Kstatus } from '../../test/support/kstatus.ts';
+import { kstatusOf, type Kstatus } from '../../test/gitops/kstatus.ts';
 import { clariveDaemons } from '../../test/support/resources.ts';
 import { daemonIs } from './causes.ts';
 import { condition, patience } from './daemons.ts';
@@ -12,8 +12,8 @@ import { isAbout, type Matches, type Seen, type Witness } from './witness.ts';
 
 interface Transition {
   reason: Reason;
-  message: string;
-  kstatus: Kstatus;
+  /** As its status told it. */
+  daemon: ClariveDaemon;
   /** From the change that makes it true, as the API server tells it, to the status that says so. */
   delayMs: number;
 }
@@ -23,11 +23,11 @@ const targetP99Ms = 1000;
 /** All transitions of a run, and those of them that are shown. */
 export class Transitions {
   readonly #all: Transition[] = [];
-  readonly #shown: Transition[] = [];
+  readonly #shown = new Set<Transition>();
 
   add(transition: Transition, isShown: boolean): void {
     this.#all.push(transition);
-    if (isShown) this.#shown.push(transition);
+    if (isShown) this.#shown.add(transition);
   }
 
   get delaysMs(): number[] {
@@ -38,12 +38,28 @@ export class Transitions {
     return new Set(this.#all.map(({ reason }) => reason));
   }
 
+  /** Throws if kstatus made anything else of a daemon than its reason means. */
+  async judge(): Promise<void> {
+    for (const [{ reason, daemon }, verdict] of await this.#judged()) {
+      const { name, deletionTimestamp } = daemon.metadata;
+      assert.equal(
+        verdict,
+        deletionTimestamp ? 'Terminating' : kstatusOfReason[reason],
+        `"${name}" is ${reason}`,
+      );
+    }
+  }
+
   /** A table, and below it how fast all transitions were told. */
-  report(): string {
-    const rows = this.#shown.map(({ reason, kstatus: verdict, delayMs, message }) =>
-      [reason.padEnd(20), verdict.padEnd(11), `${Math.round(delayMs)} ms`.padStart(8), ` ${message}`].join(
-        ' ',
-      ),
+  async report(): Promise<string> {
+    const shown = (await this.#judged()).filter(([transition]) => this.#shown.has(transition));
+    const rows = shown.map(([{ reason, daemon, delayMs }, verdict]) =>
+      [
+        reason.padEnd(20),
+        verdict.padEnd(11),
+        `${Math.round(delayMs)} ms`.padStart(8),
+        ` ${condition(daemon, 'Ready')?.message ?? ''}`,
+      ].join(' '),
     );
     const [p50, p99, most] = [0.5, 0.99, 1].map((q) => Math.round(quantile(this.delaysMs, q)));
     const verdict = (p99 ?? Infinity) <= targetP99Ms ? 'met' : 'NOT MET';
@@ -54,10 +70,15 @@ export class Transitions {
       `target: p99 at most ${targetP99Ms} ms: ${verdict}`,
     ].join('\n');
   }
+
+  async #judged(): Promise<[Transition, Kstatus][]> {
+    const verdicts = await kstatusOf(this.#all.map(({ daemon }) => daemon));
+    return verdicts.map((verdict, index) => [this.#all[index] as Transition, verdict]);
+  }
 }
 
 /** What kstatus makes of each reason, but for a daemon that is being deleted. */
-const kstatusOf: Record<Reason, Kstatus> = {
+const kstatusOfReason: Record<Reason, Kstatus> = {
   Running: 'Current',
   Stopped: 'Current',
   DispatcherStopped: 'Current',
@@ -115,11 +136,8 @@ export class Stage {
     const told = await this.#first(name, status, describe);
     const known = await this.#first(name, cause, `the cause of ${describe}`);
     const daemon = told.object as ClariveDaemon;
-    const message = condition(daemon, 'Ready')?.message ?? '';
-    const verdict = kstatus(daemon);
-    assert.equal(verdict, daemon.metadata.deletionTimestamp ? 'Terminating' : kstatusOf[reason], describe);
     const delayMs = Math.max(0, told.atMs - known.atMs);
-    this.#transitions.add({ reason, message, kstatus: verdict, delayMs }, isShown);
+    this.#transitions.add({ reason, daemon, delayMs }, isShown);
     return daemon;
   }
 

@@ -97,7 +97,7 @@ export interface DispatcherReference {
 
 /** What the operator found. Only the operator writes it. */
 export interface ClariveDaemonStatus {
-  /** The `metadata.generation` that this status is about. */
+  /** The `metadata.generation` that this status is about. -1 until the operator has seen the object. */
   observedGeneration?: number;
   /** Number of pods that have not ended, those being deleted included. 0 means that the daemon is gone. */
   replicas?: number;

@@ -83,7 +83,7 @@ export interface ServiceSettings {
 
 /** What the operator found. Only the operator writes it. */
 export interface ClariveDispatcherStatus {
-  /** The `metadata.generation` that this status is about. */
+  /** The `metadata.generation` that this status is about. -1 until the operator has seen the object. */
   observedGeneration?: number;
   /** 0 when no pod of an attached daemon exists, else 1. */
   replicas?: number;

@@ -40,7 +40,6 @@ export async function reconcile(key: ObjectKey, dependencies: Dependencies): Pro
   const daemon = cluster.daemon(key);
   if (!daemon) {
     statusSchedule.forget(key);
-    renderings.forget(key);
     return {}; // the garbage collector removes the child
   }
 

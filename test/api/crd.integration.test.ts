@@ -2,8 +2,15 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { ClariveDaemonStatus } from '../../src/api/clarive-daemon.ts';
+import { kstatusOf } from '../gitops/kstatus.ts';
 import { inNamespace } from '../support/in-namespace.ts';
-import { clariveDaemons, customResourceDefinitions, deployments, type Scale } from '../support/resources.ts';
+import {
+  clariveDaemons,
+  clariveDispatchers,
+  customResourceDefinitions,
+  deployments,
+  type Scale,
+} from '../support/resources.ts';
 import { create, type Spec } from './create.ts';
 import { readYaml, samples } from './manifests.ts';
 import { richTemplate } from './rich-template.ts';
@@ -218,14 +225,24 @@ suite('the scale subresource', () => {
 });
 
 suite('the status', () => {
+  const unseen = { observedGeneration: -1 };
+
   test('is kept whole, and only by the status subresource', (t) =>
     inNamespace(t, async (kube) => {
       const { metadata } = await create(kube, { service });
       const ignored = await kube.patch(clariveDaemons, metadata.name, { status });
-      assert.equal(ignored.status, undefined);
+      assert.deepEqual(ignored.status, unseen);
       const options = { subresource: 'status', query: { fieldValidation: 'Strict' } };
       const stored = await kube.patch(clariveDaemons, metadata.name, { status }, options);
       assert.deepEqual(stored.status, status);
+    }));
+
+  test('says of a new object that no operator has seen it, so that kstatus waits for one', (t) =>
+    inNamespace(t, async (kube) => {
+      const daemon = await create(kube, { service });
+      const dispatcher = await kube.create(clariveDispatchers, { metadata: { name: 'main' }, spec: {} });
+      assert.deepEqual([daemon.status, dispatcher.status], [unseen, unseen]);
+      assert.deepEqual(await kstatusOf([daemon, dispatcher]), ['InProgress', 'InProgress']);
     }));
 
   test('fills the columns of kubectl get', (t) =>

@@ -2,14 +2,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ClariveDaemon, ClariveDaemonStatus } from '../../src/api/clarive-daemon.ts';
 import { look } from '../status/look.ts';
-import { aChild, aPod, at, backingOff, exit } from '../status/observed-builders.ts';
+import { aChild } from '../status/observed-builders.ts';
 import { aDaemon } from '../support/builders.ts';
 import { actionsOf, afterAction, healthOf, runLua, type Health } from './argo-cd.ts';
+import { recordedAs, recordedDaemons, recordedDispatchers } from './recorded.ts';
 
 const starting = look({ pods: [], child: aChild({ current: 0 }) }).status;
 const overdue = look({ pods: [], child: aChild({ current: 0 }), before: starting, second: 999 }).status;
-const crashLoop = backingOff(exit(3, at(40), at(41)), { restartCount: 2 });
 
+/** What no cluster was recorded with; recorded.test.ts has the rest. */
 const rows: [
   name: string,
   status: ClariveDaemonStatus | undefined,
@@ -19,24 +20,7 @@ const rows: [
   ['without status', undefined, 'Progressing', /^Waiting for the Clarive operator$/],
   ['of an older spec', { ...look().status, observedGeneration: 0 }, 'Progressing', /^Waiting for the/],
   ['without conditions', { observedGeneration: 1 }, 'Progressing', /^Waiting for the/],
-  ['Running', look().status, 'Healthy', /^Running: Pod purge-1 runs on node node-a$/],
-  ['Stopped', look({ daemon: aDaemon({ replicas: 0 }) }).status, 'Healthy', /^Stopped: /],
-  ['Stopping', look({ wanted: 0, pods: [aPod()] }).status, 'Progressing', /^Stopping: /],
-  ['Starting', starting, 'Progressing', /^Starting: Waiting for the pod to be created/],
   ['Starting for too long', overdue, 'Degraded', /^Starting: /],
-  ['CrashLooping', look({ pods: [aPod({ container: crashLoop })] }).status, 'Degraded', /^CrashLooping: /],
-  [
-    'InvalidSpec',
-    look({ desired: { invalid: 'No image is known' }, pods: [], child: undefined }).status,
-    'Degraded',
-    /^InvalidSpec: No image is known/,
-  ],
-  [
-    'Paused',
-    look({ outcome: { is: 'paused', message: 'It is left alone' } }).status,
-    'Suspended',
-    /^Paused: It is left alone$/,
-  ],
 ];
 
 for (const [name, status, expected, message] of rows) {
@@ -47,10 +31,32 @@ for (const [name, status, expected, message] of rows) {
   });
 }
 
+test('Argo CD shows the reason and its message', async () => {
+  for (const object of [
+    recordedAs(recordedDaemons, 'CrashLooping'),
+    recordedAs(recordedDispatchers, 'DaemonsStalled'),
+  ]) {
+    const { reason, message } = object.status?.conditions?.find(({ type }) => type === 'Ready') ?? {};
+    assert.equal((await healthOf(object)).message, `${reason}: ${message}`);
+  }
+});
+
 test('Argo CD offers to stop and restart a daemon that is to run, and to start one that is stopped', async () => {
-  assert.deepEqual(await offered(aDaemon()), ['restart', 'stop']);
-  assert.deepEqual(await offered(aDaemon({ replicas: 0 })), ['start']);
-  assert.deepEqual(await offered(aDaemon({ paused: true })), ['stop']);
+  assert.deepEqual(await offered(recordedAs(recordedDaemons, 'Running')), ['restart', 'stop']);
+  assert.deepEqual(await offered(recordedAs(recordedDaemons, 'Stopped')), ['start']);
+  assert.deepEqual(await offered(recordedAs(recordedDaemons, 'Paused')), ['stop']);
+});
+
+test('Argo CD offers to stop a dispatcher that is on, and to start one that is off', async () => {
+  assert.deepEqual(await offered(recordedAs(recordedDispatchers, 'Running')), ['stop']);
+  assert.deepEqual(await offered(recordedAs(recordedDispatchers, 'Stopped')), ['start']);
+});
+
+test('start and stop of a dispatcher change its switch and nothing else', async () => {
+  const running = recordedAs(recordedDispatchers, 'Running');
+  const stopped = await afterAction('stop', running);
+  assert.deepEqual(stopped, { ...running, spec: { ...running.spec, replicas: 0 } });
+  assert.deepEqual(await afterAction('start', stopped), running);
 });
 
 test('start, stop and restart change what they say and nothing else', async () => {
@@ -80,8 +86,8 @@ test('the engine refuses what Argo CD refuses', async () => {
   await assert.rejects(runLua('while true do end', {}), /deadline/);
 });
 
-async function offered(daemon: ClariveDaemon): Promise<string[]> {
-  const actions = Object.entries(await actionsOf(daemon));
+async function offered(object: { kind: string }): Promise<string[]> {
+  const actions = Object.entries(await actionsOf(object));
   return actions.flatMap(([name, { disabled }]) => (disabled ? [] : [name])).toSorted();
 }
 

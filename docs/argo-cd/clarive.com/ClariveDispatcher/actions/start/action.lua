@@ -1,0 +1,2 @@
+obj.spec.replicas = 1
+return obj

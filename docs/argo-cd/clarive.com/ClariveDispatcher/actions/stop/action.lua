@@ -1,0 +1,2 @@
+obj.spec.replicas = 0
+return obj
