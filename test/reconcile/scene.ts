@@ -5,6 +5,7 @@ import { reconcileDispatcher } from '../../src/reconcile/reconcile-dispatcher.ts
 import { reconcile, type Visit } from '../../src/reconcile/reconcile.ts';
 import { Renderings } from '../../src/reconcile/renderings.ts';
 import { StatusSchedule } from '../../src/reconcile/status-schedule.ts';
+import { Surveys } from '../../src/reconcile/survey.ts';
 import { messageOf, verdict } from '../status/look.ts';
 import { at, startMs } from '../status/observed-builders.ts';
 import { defaults, FakeCluster } from './fake-cluster.ts';
@@ -16,6 +17,7 @@ export class Scene {
   #schedule = new StatusSchedule(() => this.nowMs);
   #dispatcherSchedule = new StatusSchedule(() => this.nowMs);
   #renderings = new Renderings(defaults);
+  #surveys = new Surveys();
   #gatekeeper = this.#aGatekeeper();
 
   constructor() {
@@ -28,6 +30,7 @@ export class Scene {
       cluster: this.cluster,
       statusSchedule: this.#schedule,
       renderings: this.#renderings,
+      surveys: this.#surveys,
       gatekeeper: this.#gatekeeper,
       now: () => this.nowMs,
     });
@@ -105,6 +108,7 @@ export class Scene {
     this.#dispatcherSchedule = new StatusSchedule(() => this.nowMs);
     this.#schedule = new StatusSchedule(() => this.nowMs);
     this.#renderings = new Renderings(defaults);
+    this.#surveys = new Surveys();
     this.#gatekeeper = this.#aGatekeeper();
   }
 
