@@ -8,11 +8,12 @@ import { writeFile } from 'node:fs/promises';
 import { formatted, readText } from '../crds/generator/outputs.ts';
 import { settingsChapter } from '../src/config/help.ts';
 import { configMap } from './argo-cd/config-map.ts';
-import { clariveDaemonChapters } from './clarivedaemon-chapters.ts';
 import { daemonsChapters } from './daemons-chapters.ts';
+import { chaptersOf } from './kind-chapters.ts';
 
 const files = {
-  'docs/clarivedaemon.md': await pageWith('docs/clarivedaemon.md', { ...(await clariveDaemonChapters()) }),
+  'docs/clarivedaemon.md': await pageWith('docs/clarivedaemon.md', await chaptersOf('daemon')),
+  'docs/clarivedispatcher.md': await pageWith('docs/clarivedispatcher.md', await chaptersOf('dispatcher')),
   'docs/configuration.md': await pageWith('docs/configuration.md', { settings: settingsChapter() }),
   'docs/daemons.md': await pageWith('docs/daemons.md', { daemons: daemonsChapters() }),
   'docs/argo-cd/argocd-cm.yaml': configMap(),

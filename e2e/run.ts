@@ -149,6 +149,7 @@ async function startOperator(
     return InstalledOperator.install(cluster, '--set', `selector=${selector}`);
   }
   await installCrds(cluster);
+  if (cluster.auditLog) process.env['OWN_CRDS'] = 'true'; // this cluster is ours, and no chart has installed them
   return OperatorProcess.startFor(cluster, image, `--selector=${selector}`);
 }
 

@@ -1,22 +1,14 @@
-/**
- * The series of single daemons. Their text is written when it is asked for, straight from the daemons: between scrapes they
- * cost nothing, and they vanish with their daemon.
- */
-import { setImmediate } from 'node:timers/promises';
+/** The series of single daemons. */
 import type { ClariveDaemon } from './api/clarive-daemon.ts';
-import type { ConditionType } from './api/conditions.ts';
+import {
+  condition,
+  conditionValue,
+  objectMetrics,
+  transitionSeconds,
+  type Family,
+} from './object-metrics.ts';
 
-interface Family {
-  name: string;
-  type: 'gauge' | 'counter';
-  help: string;
-  /** Undefined: nothing is known yet, so the daemon has no such series. */
-  valueOf: (daemon: ClariveDaemon) => number | undefined;
-  /** In addition to `namespace` and `name`. */
-  labelsOf?: (daemon: ClariveDaemon) => Record<string, string>;
-}
-
-const families: readonly Family[] = [
+const families: readonly Family<ClariveDaemon>[] = [
   {
     name: 'clarive_daemon_info',
     type: 'gauge',
@@ -25,12 +17,13 @@ const families: readonly Family[] = [
     labelsOf: ({ spec, status }) => ({
       service: status?.service ?? spec.service,
       image: status?.image ?? spec.image ?? '',
+      dispatcher: spec.dispatcherRef?.name ?? '',
     }),
   },
   {
     name: 'clarive_daemon_desired_replicas',
     type: 'gauge',
-    help: '1 if the daemon shall run, 0 if it shall be stopped.',
+    help: "The daemon's own switch: 1 if it shall run, 0 if it shall be stopped.",
     valueOf: ({ spec }) => spec.replicas ?? 1,
   },
   {
@@ -68,7 +61,7 @@ const families: readonly Family[] = [
     name: 'clarive_daemon_last_transition_timestamp_seconds',
     type: 'gauge',
     help: 'When the daemon last became ready or stopped being ready, in seconds since 1970.',
-    valueOf: (daemon) => secondsOf(condition(daemon, 'Ready')?.lastTransitionTime),
+    valueOf: (daemon) => transitionSeconds(daemon, 'Ready'),
   },
   {
     name: 'clarive_daemon_restarts_total',
@@ -84,49 +77,7 @@ const families: readonly Family[] = [
   },
 ];
 
-/** So many lines take well below a millisecond. */
-const linesAtOnce = 500;
-
-/** The text in pieces. Between two of them the event loop has its turn; the daemons are those of the beginning. */
-export async function* daemonMetrics(daemons: Iterable<ClariveDaemon>): AsyncGenerator<string> {
-  const all = [...daemons];
-  for (const family of families) {
-    yield `# HELP ${family.name} ${family.help}\n# TYPE ${family.name} ${family.type}\n`;
-    for (let start = 0; start < all.length; start += linesAtOnce) {
-      await setImmediate();
-      yield all
-        .slice(start, start + linesAtOnce)
-        .map((daemon) => lineOf(family, daemon))
-        .join('');
-    }
-  }
-}
-
-function lineOf({ name, valueOf, labelsOf }: Family, daemon: ClariveDaemon): string {
-  const value = valueOf(daemon);
-  if (value === undefined) return '';
-  const { namespace = '', name: daemonName } = daemon.metadata;
-  let labels = `namespace="${namespace}",name="${daemonName}"`;
-  for (const [label, text] of Object.entries(labelsOf?.(daemon) ?? {}))
-    labels += `,${label}="${escaped(text)}"`;
-  return `${name}{${labels}} ${value}\n`;
-}
-
-/** Names of objects need none of this. */
-function escaped(text: string): string {
-  return text.replace(/[\\"\n]/g, (character) => (character === '\n' ? '\\n' : `\\${character}`));
-}
-
-function condition({ status }: ClariveDaemon, type: ConditionType) {
-  return status?.conditions?.find((candidate) => candidate.type === type);
-}
-
-function conditionValue(daemon: ClariveDaemon, type: ConditionType): number | undefined {
-  const status = condition(daemon, type)?.status;
-  if (status === undefined || status === 'Unknown') return undefined;
-  return status === 'True' ? 1 : 0;
-}
-
-function secondsOf(time: string | undefined): number | undefined {
-  return time === undefined ? undefined : Date.parse(time) / 1000;
+/** The text in pieces: see `objectMetrics`. */
+export function daemonMetrics(daemons: readonly ClariveDaemon[]): AsyncGenerator<string> {
+  return objectMetrics(families, daemons);
 }

@@ -5,9 +5,11 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { kind, type ClariveDaemon } from './api/clarive-daemon.ts';
+import type { ClariveDispatcher } from './api/clarive-dispatcher.ts';
 import type { ControllerObserver, Outcome } from './controller/controller.ts';
 import type { WorkQueue } from './controller/work-queue.ts';
 import { daemonMetrics } from './daemon-metrics.ts';
+import { dispatcherMetrics } from './dispatcher-metrics.ts';
 import type { WatchState } from './health.ts';
 import { type HttpServer, type ListenAddress, serveHttp } from './http-server.ts';
 import type { RequestObserver } from './kube/transport.ts';
@@ -25,6 +27,7 @@ export interface MetricsSource {
   readonly leads: boolean;
   watches(): Iterable<WatchState>;
   daemons(): Iterable<ClariveDaemon>;
+  dispatchers(): Iterable<ClariveDispatcher>;
 }
 
 const reconcileBuckets = [
@@ -181,11 +184,17 @@ export class Metrics implements ControllerObserver {
     this.#watchRestarts.inc({ resource });
   }
 
-  /** All metrics in Prometheus' text format, in pieces. Only the leader shows the daemons, so that a sum over replicas is right. */
+  /**
+   * All metrics in Prometheus' text format, in pieces. Only the leader shows daemons and dispatchers, so that a sum over replicas is
+   * right.
+   */
   async *text(source: MetricsSource): AsyncGenerator<string> {
     this.#look(source);
     yield await this.#registry.metrics();
-    yield* daemonMetrics(source.leads ? source.daemons() : []);
+    const daemons = source.leads ? [...source.daemons()] : [];
+    const dispatchers = source.leads ? [...source.dispatchers()] : [];
+    yield* daemonMetrics(daemons);
+    yield* dispatcherMetrics(dispatchers, daemons);
   }
 
   /** Takes the gauges' values from the engine as it is now. */

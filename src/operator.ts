@@ -6,7 +6,7 @@ import dotI, { type ResourceEvent, type ResourceMeta } from '@dot-i/k8s-operator
 import type { KubeConfig } from '@kubernetes/client-node';
 import type { Logger } from 'pino';
 import { apiVersion, plural, type ClariveDaemon } from './api/clarive-daemon.ts';
-import { plural as dispatcherPlural } from './api/clarive-dispatcher.ts';
+import { plural as dispatcherPlural, type ClariveDispatcher } from './api/clarive-dispatcher.ts';
 import { splitKey, type ObjectKey } from './api/object-key.ts';
 import type { Config } from './config.ts';
 import type { Clock } from './controller/clock.ts';
@@ -129,6 +129,10 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
 
   *daemons(): Generator<ClariveDaemon> {
     for (const { daemon } of this.#view.daemons.values()) yield daemon;
+  }
+
+  *dispatchers(): Generator<ClariveDispatcher> {
+    for (const { dispatcher } of this.#view.dispatchers.values()) yield dispatcher;
   }
 
   /** How each watch is doing, for the probes and metrics. */

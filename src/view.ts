@@ -74,10 +74,10 @@ export class View implements ClusterView {
         options.onChange(resource, before, after);
     const clarive = { apiVersion: clariveApiVersion };
     this.dispatchers = new Store(tellOf({ ...clarive, kind: dispatcherKind, plural: dispatcherPlural }));
-    this.daemons = new Store(tellOf({ ...clarive, kind: daemonKind, plural: daemonPlural }), ({ daemon }) => [
-      ...present(dispatcherKeyOf(daemon)),
-      identityOfDaemon(daemon),
-    ]);
+    this.daemons = new Store(
+      this.#orForget(tellOf({ ...clarive, kind: daemonKind, plural: daemonPlural })),
+      ({ daemon }) => [...present(dispatcherKeyOf(daemon)), identityOfDaemon(daemon)],
+    );
     this.children = new Store(tellOf({ apiVersion: 'apps/v1', kind: 'Deployment', plural: 'deployments' }));
     this.pods = new Store(
       tellOf({ apiVersion: 'v1', kind: 'Pod', plural: 'pods' }),
@@ -167,6 +167,14 @@ export class View implements ClusterView {
       this.pods.get(failure.pod) ?? deploymentsOf(failure.pod).some((key) => this.daemons.get(key));
     return mayBeOurs ? failure : undefined;
   };
+
+  /** What a daemon was made into is not needed once it is gone. */
+  #orForget(announce: ChangeListener<StoredDaemon>): ChangeListener<StoredDaemon> {
+    return (before, after) => {
+      if (before && !after) this.#options.renderings.forget(before.uid);
+      announce(before, after);
+    };
+  }
 
   #dispatcherOf(daemon: ClariveDaemon): Dispatching {
     return dispatcherOf(daemon, (key) => this.dispatchers.get(key)?.dispatcher);

@@ -6,9 +6,10 @@ import { setImmediate as turnOfEventLoop } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { ClariveDaemon, ClariveDaemonStatus } from '../src/api/clarive-daemon.ts';
+import type { ClariveDispatcher } from '../src/api/clarive-dispatcher.ts';
 import type { ConditionStatus } from '../src/api/conditions.ts';
 import { Metrics, type MetricsSource, serveMetrics } from '../src/metrics.ts';
-import { aDaemon } from './support/builders.ts';
+import { aDaemon, aDispatcher } from './support/builders.ts';
 
 interface Sample {
   name: string;
@@ -64,6 +65,7 @@ function aSource(given: Partial<MetricsSource> = {}): MetricsSource {
     leads: true,
     watches: () => [],
     daemons: () => [],
+    dispatchers: () => [],
     ...given,
   };
 }
@@ -83,10 +85,12 @@ async function samplesOf(name: string, metrics: Metrics, source = aSource()): Pr
 }
 
 function aStatus(reason: string, conditions: Record<string, ConditionStatus>): ClariveDaemonStatus {
+  return { service: 'service.purge.daemon', image: 'clarive:7.13', ...conditionsOf(reason, conditions) };
+}
+
+function conditionsOf(reason: string, conditions: Record<string, ConditionStatus>) {
   const lastTransitionTime = '2026-01-01T00:00:00Z';
   return {
-    service: 'service.purge.daemon',
-    image: 'clarive:7.13',
     conditions: Object.entries(conditions).map(([type, status]) => {
       return { type, status, reason, message: '', lastTransitionTime };
     }),
@@ -101,6 +105,15 @@ const running: ClariveDaemon = {
   },
 };
 
+/** A dispatcher in the middle of a rollout. */
+const main: ClariveDispatcher = {
+  ...aDispatcher({ image: 'clarive:7.14', environment: 'prod' }),
+  status: {
+    ...conditionsOf('RollingOut', { Ready: 'False', Stalled: 'False' }),
+    daemons: { attached: 7, active: 5, stopped: 1, waiting: 2, stalled: 1 },
+  },
+};
+
 function collectGarbage(): void {
   setFlagsFromString('--expose-gc');
   (runInNewContext('gc') as () => void)();
@@ -110,7 +123,7 @@ test('serves what docs/metrics.md lists: names, types and labels', async () => {
   const metrics = someMetrics();
   metrics.requestObserver('10.0.0.1:443')({ method: 'GET', path: '/' }, '200');
   const watches = () => [{ resource: 'pods', silentMs: 1, idleMs: 1 }];
-  const source = aSource({ watches, daemons: () => [running] });
+  const source = aSource({ watches, daemons: () => [running], dispatchers: () => [main] });
   collectGarbage();
 
   let served = parsed(await textOf(metrics, source));
@@ -234,35 +247,40 @@ test('shows of several watches of one resource the one that is silent longest', 
   ]);
 });
 
-test('shows who leads, and the daemons only there', async () => {
+test('shows who leads, and daemons and dispatchers only there', async () => {
   const metrics = someMetrics({ lease: 'ours' });
   const daemons = () => [running];
   for (const leads of [true, false]) {
-    const source = aSource({ leads, daemons });
+    const source = aSource({ leads, daemons, dispatchers: () => [main] });
     assert.deepEqual(await samplesOf('leader_election_master_status', metrics, source), [
       ['ours', Number(leads)],
     ]);
-    assert.equal((await samplesOf('clarive_daemon_info', metrics, source)).length, Number(leads));
+    for (const kind of ['daemon', 'dispatcher'])
+      assert.equal((await samplesOf(`clarive_${kind}_info`, metrics, source)).length, Number(leads));
   }
   const alone = new Metrics({ version: '1', workers: 1, lease: undefined });
   assert.deepEqual(await samplesOf('leader_election_master_status', alone), []);
 });
 
 /** The daemon's own series, as name and then what stands behind `namespace` and `name`. */
-async function seriesOf(daemon: ClariveDaemon): Promise<unknown[]> {
-  const families = parsed(await textOf(someMetrics(), aSource({ daemons: () => [daemon] })));
+function seriesOf(daemon: ClariveDaemon): Promise<unknown[]> {
+  return ownSeries('clarive_daemon_', 'purge', aSource({ daemons: () => [daemon] }));
+}
+
+async function ownSeries(prefix: string, of: string, source: MetricsSource): Promise<unknown[]> {
+  const families = parsed(await textOf(someMetrics(), source));
   return [...families.values()]
     .flatMap(({ samples }) => samples)
-    .filter(({ name }) => name.startsWith('clarive_daemon_'))
-    .map(({ name, labels: { namespace, name: daemonName, ...labels }, value }) => {
-      assert.deepEqual([namespace, daemonName], ['clarive', 'purge']);
-      return [name.slice('clarive_daemon_'.length), ...Object.values(labels), value];
+    .filter(({ name, labels }) => name.startsWith(prefix) && labels['name'] === of)
+    .map(({ name, labels: { namespace, name: objectName, ...labels }, value }) => {
+      assert.deepEqual([namespace, objectName], ['clarive', of]);
+      return [name.slice(prefix.length), ...Object.values(labels), value];
     });
 }
 
 test('shows a running daemon', async () => {
   assert.deepEqual(await seriesOf(running), [
-    ['info', 'service.purge.daemon', 'clarive:7.13', 1],
+    ['info', 'service.purge.daemon', 'clarive:7.13', '', 1],
     ['desired_replicas', 1],
     ['paused', 0],
     ['ready', 1],
@@ -277,7 +295,7 @@ test('shows a running daemon', async () => {
 
 test('shows of a daemon that was not visited yet what its spec says', async () => {
   assert.deepEqual(await seriesOf(aDaemon({ image: 'clarive:8' })), [
-    ['info', 'service.purge.daemon', 'clarive:8', 1],
+    ['info', 'service.purge.daemon', 'clarive:8', '', 1],
     ['desired_replicas', 1],
     ['paused', 0],
   ]);
@@ -295,9 +313,41 @@ test('does not say whether a daemon is active while nobody knows', async () => {
   ]);
 });
 
+test('shows a dispatcher, with those of its daemons that shall run', async () => {
+  const dispatcherRef = { name: 'main' };
+  const daemons = [
+    aDaemon({ dispatcherRef }),
+    aDaemon({ dispatcherRef, replicas: 0 }),
+    aDaemon({ dispatcherRef, metadata: { namespace: 'other' } }),
+    aDaemon({ dispatcherRef: { name: 'second' } }),
+    aDaemon(),
+  ];
+  const off = aDispatcher({ metadata: { name: 'second' }, replicas: 0 });
+  const source = aSource({ daemons: () => daemons, dispatchers: () => [main, off] });
+  assert.deepEqual(await ownSeries('clarive_dispatcher_', 'main', source), [
+    ['info', 'clarive:7.14', 'prod', 1],
+    ['desired_replicas', 1],
+    ['ready', 0],
+    ['stalled', 0],
+    ['state', 'RollingOut', 1],
+    ['last_transition_timestamp_seconds', 1_767_225_600],
+    ['daemons_attached', 7],
+    ['daemons_wanted', 1],
+    ['daemons_active', 5],
+    ['daemons_stopped', 1],
+    ['daemons_waiting', 2],
+    ['daemons_stalled', 1],
+  ]);
+  assert.deepEqual(await ownSeries('clarive_dispatcher_', 'second', source), [
+    ['info', '', '', 1],
+    ['desired_replicas', 0],
+    ['daemons_wanted', 0],
+  ]);
+});
+
 test('quotes what a label may not hold', async () => {
   const image = 'a"b\\c\nd';
-  assert.deepEqual((await seriesOf(aDaemon({ image })))[0], ['info', 'service.purge.daemon', image, 1]);
+  assert.deepEqual((await seriesOf(aDaemon({ image })))[0], ['info', 'service.purge.daemon', image, '', 1]);
 });
 
 test('lets the event loop have its turn, and shows each daemon once while they change', async () => {

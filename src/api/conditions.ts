@@ -16,7 +16,7 @@ export interface Condition {
 }
 
 /** What a reason says about the conditions Ready, Reconciling and Stalled. */
-interface ReasonMeaning {
+export interface ReasonMeaning {
   /** True: the daemon is as its spec wants it, running or stopped; all daemons of the dispatcher are. */
   ready: 'True' | 'False';
   /**
@@ -121,7 +121,7 @@ export const reasonTable = {
 
 /** Every reason that Ready of a dispatcher may have: when it is given, and what to do. The message names the daemons. */
 export const dispatcherReasonTable = {
-  /** Every attached daemon is as it shall be, running or stopped by its own switch. Nothing to do. */
+  /** Every attached daemon is as it shall be: running, or stopped by its own switch. Nothing to do. */
   Running: { ready: 'True', progress: 'none' },
 
   /** `replicas` is 0 and no attached daemon has a pod any more. Nothing to do; `kubectl scale --replicas=1` lets them start. */
@@ -136,10 +136,13 @@ export const dispatcherReasonTable = {
   /** Daemons start, stop or are being changed. Wait; each daemon tells what it waits for. */
   Progressing: { ready: 'False', progress: 'reconciling' },
 
-  /** The daemons take over a change of the dispatcher one after the other. Wait. */
+  /** The daemons take over a change of the dispatcher one after the other. Wait; each tells whom it waits for. */
   RollingOut: { ready: 'False', progress: 'reconciling' },
 
-  /** Daemons need help; until then no further daemon takes over a change that fails. Do what the first one's message says. */
+  /**
+   * Daemons need help: the message names them, with the words of the first. Do what they say; until then no further daemon
+   * takes over a change with which one fails.
+   */
   DaemonsStalled: { ready: 'False', progress: 'stalled' },
 
   /** Daemons differ from their specs because `paused` is true. Set it to false to have their specs applied. */

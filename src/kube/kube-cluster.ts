@@ -15,6 +15,7 @@ import type { MountFailure } from '../status/mounts.ts';
 import type { ObservedDeployment, ObservedPod } from '../status/observed.ts';
 import { ApiError, isNotFound } from './api-error.ts';
 import type { EventRecorder } from './event-recorder.ts';
+import { turnToApply, type ManagedFields } from './managed-fields.ts';
 import { mergePatch } from './merge-patch.ts';
 import type { RawObject } from './reflector.ts';
 import type { Store, Stored } from './store.ts';
@@ -340,50 +341,6 @@ function isDecided(error: unknown): boolean {
 function uncertain(cause: unknown): UncertainError {
   const { message } = cause as Error;
   return new UncertainError(2 * liftTimeoutMs, message, { cause });
-}
-
-interface ManagedFields {
-  manager?: string;
-  operation?: string;
-  subresource?: string;
-  fieldsV1?: FieldSet;
-}
-
-/** Names of fields, each with those below it. */
-interface FieldSet {
-  [name: string]: FieldSet;
-}
-
-/** The JSON patch that gives to our "Apply" what belongs to our "Update". */
-function turnToApply(entries: ManagedFields[]): object[] {
-  const updated = entries.findIndex(isOwnUpdate);
-  if (updated === -1) return [];
-  const applied = entries.findIndex(isOwnApply);
-  const pathOf = (index: number) => `/metadata/managedFields/${index}`;
-  const isUnchanged = (index: number) => ({ op: 'test', path: pathOf(index), value: entries[index] });
-  if (applied === -1)
-    return [isUnchanged(updated), { op: 'replace', path: `${pathOf(updated)}/operation`, value: 'Apply' }];
-  const value = union(entries[applied]?.fieldsV1, entries[updated]?.fieldsV1);
-  return [
-    isUnchanged(updated),
-    isUnchanged(applied),
-    { op: 'replace', path: `${pathOf(applied)}/fieldsV1`, value },
-    { op: 'remove', path: pathOf(updated) },
-  ];
-}
-
-function union(some: FieldSet = {}, others: FieldSet = {}): FieldSet {
-  const both = { ...some };
-  for (const [name, fields] of Object.entries(others)) both[name] = union(both[name], fields);
-  return both;
-}
-
-function isOwnUpdate({ manager, operation, subresource }: ManagedFields): boolean {
-  return manager === fieldManager && operation === 'Update' && !subresource;
-}
-
-function isOwnApply({ manager, operation }: ManagedFields): boolean {
-  return manager === fieldManager && operation === 'Apply';
 }
 
 /**

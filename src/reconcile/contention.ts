@@ -12,7 +12,8 @@ import { canonicalService, presetOf } from '../presets/presets.ts';
 import type { ObservedPod } from '../status/observed.ts';
 import { waitingForOldPod } from '../status/old-pod.ts';
 import type { Cluster } from './cluster.ts';
-import type { NextWrite } from './next-write.ts';
+import { nextWrite, type NextWrite } from './next-write.ts';
+import type { Renderings } from './renderings.ts';
 
 export interface Contender {
   daemon: ClariveDaemon;
@@ -20,24 +21,31 @@ export interface Contender {
   desired: Desired;
 }
 
+export interface Arena {
+  cluster: Cluster;
+  renderings: Renderings;
+}
+
 /** The write, or what is to be done instead as long as somebody else goes before. A stop never has to wait. */
 export function unlessTaken(
   write: NextWrite,
   { daemon, dispatcher, desired }: Contender,
-  cluster: Cluster,
+  arena: Arena,
 ): NextWrite {
-  const own = claimOf(keyOf(daemon), dispatcher, cluster, cluster.podsOf(identityOfDaemon(daemon)));
+  const { cluster } = arena;
+  const own = claimOf(keyOf(daemon), dispatcher, arena, cluster.podsOf(identityOfDaemon(daemon)));
   if (!own.wants || 'invalid' in desired || !wouldRun(write)) return write;
-  const rivals = rivalsOf(daemon, dispatcher, cluster).filter((rival) => rival.wants || rival.holds);
+  const rivals = rivalsOf(daemon, dispatcher, arena).filter((rival) => rival.wants || rival.holds);
   const before = rivals.filter((rival) => compare(rival, own) < 0).toSorted(compare);
   const winner = before.find(({ wants }) => wants);
   const last = winner ?? before[0];
   if (!last) return unlessItStillEnds(write, daemon, cluster);
 
   const child = cluster.child(own.key);
-  if (child && child.replicas > 0 && !daemon.spec.paused) return { do: 'scale', child, replicas: 0 };
+  const runs = child !== undefined && child.replicas > 0;
+  if (runs && !daemon.spec.paused) return { do: 'scale', child, replicas: 0 };
   return winner
-    ? { do: 'yield', message: conflictMessage(daemon, winner) }
+    ? { do: 'yield', message: conflictMessage(daemon, winner, runs) }
     : { do: 'hold', message: endMessage(last) };
 }
 
@@ -51,7 +59,7 @@ interface Claim {
   key: ObjectKey;
   /** Undefined: it has been deleted, and pods of it are left. */
   daemon: ClariveDaemon | undefined;
-  /** It shall run. */
+  /** It shall run, and does or could if nobody went before. */
   wants: boolean;
   /** It may run now, or soon without our doing. */
   holds: boolean;
@@ -61,27 +69,37 @@ interface Claim {
 function claimOf(
   key: ObjectKey,
   dispatcher: Dispatching,
-  cluster: Cluster,
+  arena: Arena,
   podsOfAll: readonly ObservedPod[],
 ): Claim {
+  const { cluster } = arena;
   const daemon = cluster.daemon(key);
   const child = cluster.child(key);
   const pods = podsOfAll.filter((pod) => pod.daemon === key && !pod.finished);
-  const wants =
+  const isAtOne = child !== undefined && child.replicas > 0 && child.controller?.uid === daemon?.metadata.uid;
+  const shallRun =
     daemon !== undefined &&
     daemon.metadata.deletionTimestamp === undefined &&
     wantedReplicas(daemon, dispatcher) > 0;
-  const isAtOne = child !== undefined && child.replicas > 0 && child.controller?.uid === daemon?.metadata.uid;
+  const wants = shallRun && (isAtOne || canStart(daemon, dispatcher, arena));
   return { key, daemon, wants, holds: isAtOne || pods.length > 0, pods };
 }
 
+/** One that is paused, has no valid spec or finds its Deployment taken stays as it is, so nobody has to wait for it. */
+function canStart(daemon: ClariveDaemon, dispatcher: Dispatching, { cluster, renderings }: Arena): boolean {
+  const desired = renderings.of(daemon, dispatcher);
+  if ('invalid' in desired) return false;
+  const write = nextWrite(daemon, 1, desired, cluster.child(keyOf(daemon)));
+  return wouldRun(write) || write.do === 'wait';
+}
+
 /** The claims of all others of this identity, and so of this dispatcher. */
-function rivalsOf(daemon: ClariveDaemon, dispatcher: Dispatching, cluster: Cluster): Claim[] {
+function rivalsOf(daemon: ClariveDaemon, dispatcher: Dispatching, arena: Arena): Claim[] {
   const identity = identityOfDaemon(daemon);
-  const pods = cluster.podsOf(identity);
-  const keys = new Set([...cluster.daemonsOf(identity).map(keyOf), ...pods.map((pod) => pod.daemon)]);
+  const pods = arena.cluster.podsOf(identity);
+  const keys = new Set([...arena.cluster.daemonsOf(identity).map(keyOf), ...pods.map((pod) => pod.daemon)]);
   keys.delete(keyOf(daemon));
-  return [...keys].map((key) => claimOf(key, dispatcher, cluster, pods));
+  return [...keys].map((key) => claimOf(key, dispatcher, arena, pods));
 }
 
 /** Who runs goes first; of two that do, or don't, who shall; then the earlier one. */
@@ -111,13 +129,16 @@ function isStart(write: NextWrite): boolean {
   return (write.do === 'apply' || write.do === 'scale') && write.child.replicas === 0;
 }
 
-function conflictMessage(daemon: ClariveDaemon, winner: Claim): string {
+function conflictMessage(daemon: ClariveDaemon, winner: Claim, runs: boolean): string {
   const service = canonicalService(daemon.spec.service);
   const other = nameOf(winner);
   const rule = presetOf(service).singleton
     ? `One ${service} is all that an installation may run, and ${other} goes before`
     : `Only one ${service} may have the id "${idOf(daemon)}", and ${other} goes before`;
-  return `${rule}: stop or delete one of the two. When the other has ended, this one starts`;
+  const outlook = runs
+    ? 'This one runs on only because spec.paused is true'
+    : 'When the other has ended, this one starts';
+  return `${rule}: stop or delete one of the two. ${outlook}`;
 }
 
 function endMessage(winner: Claim): string {

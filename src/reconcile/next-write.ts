@@ -19,6 +19,9 @@ export type NextWrite =
   /** The Deployment of this name belongs to somebody else, or another daemon goes before this one. */
   | { do: 'yield'; message: string };
 
+/** What brings the child in line with the spec. */
+type Due = Extract<NextWrite, { do: 'create' | 'apply' | 'scale' }>;
+
 /**
  * Start and stop are decided here: a child that differs in nothing else is scaled to the wanted `replicas`. A stop comes before
  * everything else, so that a daemon can be stopped although the rest of its spec can't be rendered or is refused. The child of a
@@ -61,10 +64,16 @@ function bringInLine(
   return child.replicas === replicas ? { do: 'nothing' } : unlessPaused(daemon, scale);
 }
 
-function unlessPaused(daemon: ClariveDaemon, write: NextWrite): NextWrite {
+function unlessPaused(daemon: ClariveDaemon, write: Due): NextWrite {
   if (!daemon.spec.paused) return write;
-  const state = write.do === 'create' ? 'is missing' : 'differs from the spec';
-  return { do: 'leave', message: `The Deployment ${state} and is left alone while spec.paused is true` };
+  return { do: 'leave', message: `${lackOf(write)} while spec.paused is true` };
+}
+
+/** What is not done, as the user sees it. */
+function lackOf(write: Due): string {
+  if (write.do === 'create') return 'The Deployment is missing and is not created';
+  if (write.do === 'apply') return 'The Deployment differs from the spec and is left alone';
+  return `The daemon shall ${write.replicas === 0 ? 'be stopped' : 'run'}, but its Deployment is left alone`;
 }
 
 function foreignMessage(daemon: ClariveDaemon, child: ObservedDeployment): string {

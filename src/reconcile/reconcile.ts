@@ -38,15 +38,14 @@ export async function reconcile(key: ObjectKey, dependencies: Dependencies): Pro
   const daemon = cluster.daemon(key);
   if (!daemon) {
     statusSchedule.forget(key);
-    renderings.forget(key);
     return {}; // the garbage collector removes the child
   }
 
   const dispatcher = dispatcherOf(daemon, (name) => cluster.dispatcher(name));
   const wanted = wantedReplicas(daemon, dispatcher);
   const desired = renderings.of(daemon, dispatcher, cluster.child(key)?.restartedAt);
-  const contender = { daemon, dispatcher, desired };
-  const due = unlessTaken(nextWrite(daemon, wanted, desired, cluster.child(key)), contender, cluster);
+  const next = nextWrite(daemon, wanted, desired, cluster.child(key));
+  const due = unlessTaken(next, { daemon, dispatcher, desired }, dependencies);
   const write = inTurn(due, daemon, dispatcher, dependencies);
   for (const warning of warningsOf(daemon, write)) cluster.recordEvent(daemon, warning);
   const done = await carryOut(write, { daemon, dispatcher }, cluster);

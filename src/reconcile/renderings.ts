@@ -1,7 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ClariveDaemon, ClariveDaemonSpec } from '../api/clarive-daemon.ts';
 import type { Deployment } from '../api/kubernetes.ts';
-import { keyOf, type ObjectKey } from '../api/object-key.ts';
 import {
   desiredDeployment,
   wantedReplicas,
@@ -16,7 +15,6 @@ import type { DaemonDefaults, Dispatching } from '../desired/settings.ts';
 const mostDeployments = 64;
 
 interface Known {
-  uid: string | undefined;
   generation: number | undefined;
   spec: ClariveDaemonSpec;
   dispatcher: Dispatching;
@@ -30,7 +28,8 @@ interface Known {
  */
 export class Renderings {
   readonly #defaults: DaemonDefaults;
-  readonly #known = new Map<ObjectKey, Known>();
+  /** By the daemon's uid. */
+  readonly #known = new Map<string, Known>();
   /** By daemon and digest; the oldest first. */
   readonly #deployments = new Map<string, Deployment>();
 
@@ -57,23 +56,21 @@ export class Renderings {
   }
 
   /** To be told of a daemon that is gone. */
-  forget(key: ObjectKey): void {
-    this.#known.delete(key);
+  forget(uid: string): void {
+    this.#known.delete(uid);
   }
 
   #know(daemon: ClariveDaemon, dispatcher: Dispatching): Known {
     const { spec, metadata } = daemon;
-    const { uid, generation } = metadata;
-    const key = keyOf(daemon);
-    const known = this.#known.get(key);
-    const before = known?.uid === uid ? known : undefined;
+    const { uid = '', generation } = metadata;
+    const before = this.#known.get(uid);
     if (before && before.generation === generation && isSameGeneration(before.dispatcher, dispatcher))
       return before;
     const isSame =
       before && isSameButReplicas(before.spec, spec) && isSameInAll(before.dispatcher, dispatcher);
     const summary = isSame ? before.summary : this.#render(daemon, dispatcher);
-    const after = { uid, generation, spec, dispatcher, summary };
-    this.#known.set(key, after);
+    const after = { generation, spec, dispatcher, summary };
+    this.#known.set(uid, after);
     return after;
   }
 

@@ -149,11 +149,13 @@ function stoppedBy({ spec }: ClariveDaemon, dispatcher: Dispatching): string | u
 function deletionOf({ metadata: { deletionTimestamp, finalizers = [] } }: ClariveDaemon): string | undefined {
   if (deletionTimestamp === undefined) return undefined;
   if (finalizers.length === 0) return 'The daemon is being deleted';
+  // With this one, Kubernetes deletes the Deployment first.
+  const waitsForChild = finalizers.includes('foregroundDeletion');
+  if (waitsForChild && finalizers.length === 1)
+    return 'The daemon is being deleted, and goes when its Deployment and pod are gone';
   const holders = finalizers.map((finalizer) => `"${finalizer}"`).join(', ');
   const held = `The daemon is being deleted, and held by its finalizers: ${holders}`;
-  // With this one, Kubernetes deletes the Deployment first.
-  if (finalizers.includes('foregroundDeletion')) return held;
-  return `${held}; until they are removed, its Deployment stays as it is`;
+  return waitsForChild ? held : `${held}; until they are removed, its Deployment stays as it is`;
 }
 
 function messageOf({ message, detail }: Judgement, { takesLong }: Progress): string {

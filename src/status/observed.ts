@@ -20,7 +20,7 @@ export interface ObservedDeployment {
   resourceVersion: string;
   generation: number;
   deleting: boolean;
-  controller: OwnerReference | undefined;
+  controller: Controller | undefined;
   /** Its selector is the one that we give a child of this name. */
   selectsOwnPods: boolean;
   replicas: number;
@@ -37,6 +37,9 @@ export interface ObservedDeployment {
   /** Why no ReplicaSet or no pod could be created (quota, admission), in the API server's words. */
   replicaFailure: string | undefined;
 }
+
+/** Whom an object belongs to. */
+export type Controller = Pick<OwnerReference, 'kind' | 'name' | 'uid'>;
 
 export interface ObservedPod {
   key: ObjectKey;
@@ -169,7 +172,7 @@ export function observeDeployment(object: unknown, carries: string | undefined):
     ...referenceTo(metadata),
     generation: metadata.generation ?? 0,
     deleting: metadata.deletionTimestamp !== undefined,
-    controller: metadata.ownerReferences?.find((owner) => owner.controller),
+    controller: controllerOf(metadata),
     selectsOwnPods: selectsOwnPods(spec?.selector, metadata.name),
     replicas: spec?.replicas ?? 1,
     paused: spec?.paused ?? false,
@@ -181,6 +184,11 @@ export function observeDeployment(object: unknown, carries: string | undefined):
     updatedReplicas: status?.updatedReplicas ?? 0,
     replicaFailure: replicaFailure(status?.conditions),
   };
+}
+
+function controllerOf({ ownerReferences }: ObjectMeta): Controller | undefined {
+  const owner = ownerReferences?.find(({ controller }) => controller);
+  return owner && { kind: owner.kind, name: owner.name, uid: owner.uid };
 }
 
 export function observePod(object: unknown): ObservedPod {

@@ -1,8 +1,9 @@
 /** Who has a say in what a daemon is run with, and who goes before whom. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { parse } from 'yaml';
-import type { ClariveDaemonSpec } from '../../src/api/clarive-daemon.ts';
+import type { ClariveDaemon, ClariveDaemonSpec } from '../../src/api/clarive-daemon.ts';
 import type { ClariveDispatcher, ClariveDispatcherSpec } from '../../src/api/clarive-dispatcher.ts';
 import type { PodTemplateOverlay } from '../../src/api/kubernetes.ts';
 import { configAnnotation } from '../../src/api/labels.ts';
@@ -304,4 +305,21 @@ describe('what cannot be rendered names the place to mend:', () => {
       invalid: `No image is known for "${service}": set spec.image, here or ${main}, or a default image in the operator's configuration`,
     });
   });
+});
+
+test('the example of the documentation is true', () => {
+  const page = readFileSync(new URL('../../docs/clarivedispatcher.md', import.meta.url), 'utf8');
+  const [dispatcher, daemon, file] = page
+    .matchAll(/^```yaml\n(.*?)^```/gms)
+    .map(([, text = '']) => parse(text) as unknown);
+  const { spec } = daemon as ClariveDaemon;
+  const given = dispatcher as ClariveDispatcher;
+  assert.deepEqual(fileOf(spec, given.spec), file);
+  assert.equal(spec.dispatcherRef?.name, given.metadata.name);
+  const { env } = templateOf(spec, given).spec.containers[0] ?? {};
+  assert.deepEqual(
+    env?.filter(({ name }) => name === 'TZ'),
+    spec.env,
+  );
+  assert.equal(spec.env?.[0]?.value, 'UTC');
 });

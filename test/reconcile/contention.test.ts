@@ -97,7 +97,7 @@ test('of two that run, as when they come into one installation, the later is sto
 });
 
 test('a paused one that loses is told so and left alone', async () => {
-  const { cluster, keys, settle, verdicts } = aScene(
+  const { scene, cluster, keys, settle, verdicts } = aScene(
     { name: 'a' },
     { name: 'b', dispatcherRef: { name: 'main' } },
   );
@@ -107,6 +107,7 @@ test('a paused one that loses is told so and left alone', async () => {
   cluster.editDaemon(keys[0], { dispatcherRef: { name: 'main' } });
   await settle();
   assert.deepEqual(verdicts(), ['Running', 'Conflict']);
+  assert.match(scene.message(keys[1]), /of the two\. This one runs on only because spec\.paused is true$/);
   assert.equal(cluster.child(keys[1])?.replicas, 1);
 });
 
@@ -144,6 +145,48 @@ test('two of one id contend, whatever their service is', async () => {
           `Only one ${service} may have the id "a", and the ClariveDaemon "a" goes before: stop or delete one`,
         ),
     );
+  }
+});
+
+const unable: [what: string, ...daemon: Parameters<typeof aScene>][] = [
+  ['is paused', { name: 'a', paused: true }, { name: 'b' }],
+  ['has no valid spec', { name: 'a', config: { size: 2 ** 60 } }, { name: 'b' }],
+];
+
+for (const [what, ...daemons] of unable)
+  test(`nobody waits for a daemon that shall run but does not because it ${what}; mended, it waits itself`, async () => {
+    const { scene, cluster, keys, settle, verdicts } = aScene(...daemons);
+    await settle();
+    assert.equal(verdicts()[1], 'Running');
+    cluster.editDaemon(keys[0], { paused: false, config: {} });
+    await settle();
+    assert.deepEqual(verdicts(), ['Conflict', 'Running']);
+    assert.match(scene.message(keys[0]), /the ClariveDaemon "b" goes before/);
+  });
+
+test('nobody waits for a daemon whose Deployment is taken by somebody else', async () => {
+  const { cluster, keys, settle, verdicts } = aScene(
+    { name: 'a', replicas: 0 },
+    { name: 'b', replicas: 0 },
+  );
+  await settle();
+  const owner = { apiVersion: 'example.com/v1', kind: 'Stack', name: 'a', uid: 'x', controller: true };
+  cluster.editChild(keys[0], (child) => {
+    child.metadata.ownerReferences = [owner];
+  });
+  for (const key of keys) cluster.editDaemon(key, { replicas: 1 });
+  await settle();
+  assert.deepEqual(verdicts(), ['Conflict', 'Running']);
+});
+
+test('one that runs keeps on running while it is paused, and when its spec is no longer valid', async () => {
+  for (const change of [{ paused: true }, { config: { size: 2 ** 60 } }]) {
+    const { cluster, keys, settle, verdicts } = aScene({ name: 'a' }, { name: 'b' });
+    await settle();
+    cluster.editDaemon(keys[0], change);
+    await settle();
+    assert.equal(verdicts()[1], 'Conflict');
+    assert.equal(cluster.child(keys[0])?.replicas, 1);
   }
 });
 

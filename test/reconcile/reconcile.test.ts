@@ -281,7 +281,7 @@ test('a daemon that is held while it is being deleted goes on reporting, and its
   assert.equal(scene.verdict(key), 'Stopping Reconciling Active');
   assert.equal(
     scene.message(key),
-    'The daemon is being deleted, and held by its finalizers: "foregroundDeletion"',
+    'The daemon is being deleted, and goes when its Deployment and pod are gone',
   );
   cluster.editChild(key, (child) => (child.spec.template.spec.enableServiceLinks = true));
   cluster.editDaemon(key, { replicas: 0, config: { big: 2 ** 60 } });
@@ -403,7 +403,7 @@ test('a paused daemon is left alone, and says so only if the child differs', asy
   assert.equal(scene.verdict(key), 'Paused Active');
   scene.cluster.deleteChild(key);
   await scene.settle(key);
-  assert.equal(scene.message(key), 'The Deployment is missing and is left alone while spec.paused is true');
+  assert.equal(scene.message(key), 'The Deployment is missing and is not created while spec.paused is true');
   scene.cluster.editDaemon(key, { paused: false });
   await scene.settle(key);
   assert.equal(scene.verdict(key), 'Stopped Ready');

@@ -86,7 +86,7 @@ test('renders anew what it has dropped in favour of others', () => {
 test('forgets a daemon that is gone', () => {
   const { count, renderings } = aRenderings();
   renderings.of(generation(1), undefined);
-  renderings.forget('clarive/purge');
+  renderings.forget('uid-purge');
   renderings.of(generation(1), undefined);
   assert.equal(count.rendered, 2);
 });

@@ -16,7 +16,7 @@ import { Scene } from './scene.ts';
 const golden = new URL('./truth.txt', import.meta.url);
 
 const dispatchers = ['none', 'at 1', 'at 0', 'missing'] as const;
-const pasts = ['new', 'running', 'crashed', 'stopped', 'draining'] as const;
+const pasts = ['new', 'running', 'crashed', 'stopped', 'draining', 'lost'] as const;
 
 /** What another daemon of this service does, which was created earlier: nothing, or it runs, or its pod ends. */
 const rivals = ['-', 'runs', 'ends'] as const;
@@ -52,6 +52,9 @@ const cases: Case[] = rivals.flatMap((rival) =>
 
 const crashedPod: RawPodOptions = { container: exited(exit(1, at(1), at(3))) };
 
+/** On a node that no longer reports. */
+const lostPod: RawPodOptions = { ready: false, containersReady: true };
+
 /** Brings about what was before, then everything else at once, and looks at what one visit makes of it. */
 async function result(given: Case): Promise<Result> {
   const { rival, before, replicas, dispatcher, paused, deleted } = given;
@@ -63,6 +66,7 @@ async function result(given: Case): Promise<Result> {
   const key = cluster.putDaemon(aDaemon({ ...attached, ...own }));
   if (before !== 'new') await scene.settle(key);
   if (before === 'crashed') cluster.editPod(key, crashedPod);
+  if (before === 'lost') cluster.editPod(key, lostPod);
   if (before === 'draining') {
     cluster.editDaemon(key, { replicas: 0 });
     await scene.visit(key);
@@ -121,14 +125,14 @@ function rowOf({
   const marks = `${paused ? 'paused' : '-'} ${deleted ? 'deleted' : '-'}`;
   const [from, to] = child.map((count) => count ?? 'none');
   const facts = [rival, before, `${replicas}`, dispatcher, marks, `${from} → ${to}`, verdict].map(
-    (text, index) => text.padEnd([6, 9, 9, 11, 15, 12, 37][index] ?? 0),
+    (text, index) => text.padEnd([6, 9, 9, 11, 15, 12, 43][index] ?? 0),
   );
   return [...facts, message].join('');
 }
 
 test('the table is as it was agreed', () => {
   const head =
-    'RIVAL BEFORE   REPLICAS DISPATCHER PAUSED DELETED CHILD      STATE, CONDITIONS NOT False          MESSAGE';
+    'RIVAL BEFORE   REPLICAS DISPATCHER PAUSED DELETED CHILD      STATE, CONDITIONS NOT False                MESSAGE';
   const text = `${[head, ...results.map(rowOf)].join('\n')}\n`;
   if (process.env['UPDATE_GOLDEN']) writeFileSync(golden, text);
   assert.equal(text, readFileSync(golden, 'utf8'));
@@ -151,6 +155,11 @@ const rules: [what: string, applies: (result: Result) => boolean, holds: (result
     'without its dispatcher nothing is done but a stop',
     ({ dispatcher }) => dispatcher === 'missing',
     ({ writes }) => writes.every((write) => write.endsWith(' to 0')),
+  ],
+  [
+    'without its dispatcher, or on its way out, it is not stopped for another one',
+    ({ dispatcher, replicas, deleted }) => replicas === 1 && (dispatcher === 'missing' || deleted),
+    ({ child: [from, after] }) => after === from,
   ],
   [
     'a daemon that may run is started',

@@ -114,8 +114,9 @@ test('a kubelet that pauses before a restart has counted one exit less than ther
 });
 
 test('the controller of a Deployment is the owner that says so', () => {
-  const owners = [{ name: 'other' }, { name: 'purge', controller: true }];
-  assert.deepEqual(aChild({ metadata: { ownerReferences: owners } }).controller, owners[1]);
+  const purge = { kind: 'ClariveDaemon', name: 'purge', uid: 'uid-1' };
+  const owners = [{ name: 'other' }, { ...purge, controller: true }];
+  assert.deepEqual(aChild({ metadata: { ownerReferences: owners } }).controller, purge);
   assert.equal(aChild({ metadata: { ownerReferences: owners.slice(0, 1) } }).controller, undefined);
 });
 
