@@ -17,6 +17,7 @@ import { reconcileDispatcher } from './reconcile/reconcile-dispatcher.ts';
 import { reconcile } from './reconcile/reconcile.ts';
 import type { Renderings } from './reconcile/renderings.ts';
 import { StatusSchedule } from './reconcile/status-schedule.ts';
+import { Surveys } from './reconcile/survey.ts';
 import type { View } from './view.ts';
 
 export interface TermOptions {
@@ -40,6 +41,9 @@ export interface TermOptions {
 
 /** What users change goes before what is to be told of earlier changes, but not for longer than this. */
 const patienceMs = 1000;
+
+/** For how long the reports of a dispatcher's daemons are collected at most. */
+const longestCollectMs = 500;
 
 /** How long the end of a term waits for the visits under way. */
 const drainDeadlineMs = 8000;
@@ -68,10 +72,11 @@ export class Term {
     };
     const statusSchedule = aSchedule();
     const gatekeeper = new Gatekeeper({ cluster, monotonic: () => clock.monotonic() });
+    const surveys = new Surveys();
     this.#cluster = cluster;
     this.#controller = new Controller<ObjectKey>({
       ...common,
-      reconcile: (key) => reconcile(key, { cluster, statusSchedule, renderings, gatekeeper, now }),
+      reconcile: (key) => reconcile(key, { cluster, statusSchedule, renderings, surveys, gatekeeper, now }),
       observer: metrics,
     });
     const dispatcherSchedule = aSchedule();
@@ -110,13 +115,15 @@ export class Term {
 
   /** What this dispatcher wants of its daemons has changed, or it has come or gone. */
   onDispatcher(key: ObjectKey): void {
-    this.onReport(key);
+    this.#dispatchers.enqueue(key, { patienceMs });
     for (const daemon of this.#cluster.attached(key)) this.queue.add(keyOf(daemon));
   }
 
-  /** What a daemon of this dispatcher reports may have changed. */
+  /** What a daemon of this dispatcher reports may have changed. The more daemons it has, the more reports one look is for. */
   onReport(dispatcher: ObjectKey): void {
-    this.#dispatchers.enqueue(dispatcher, { patienceMs });
+    const { attached = 0 } = this.#options.view.dispatchers.get(dispatcher)?.dispatcher.status?.daemons ?? {};
+    const afterMs = Math.min(Math.floor(attached / 10), longestCollectMs);
+    this.#dispatchers.enqueue(dispatcher, { afterMs, patienceMs });
   }
 
   /** The child of this daemon has changed, or a pod of it. */

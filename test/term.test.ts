@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { mock, test, type TestContext } from 'node:test';
 import type { ClariveDaemon } from '../src/api/clarive-daemon.ts';
+import type { ClariveDispatcher, DaemonCounts } from '../src/api/clarive-dispatcher.ts';
 import { readConfig } from '../src/config.ts';
 import { ApiError } from '../src/kube/api-error.ts';
 import type { RawObject } from '../src/kube/reflector.ts';
@@ -10,7 +11,7 @@ import { Metrics } from '../src/metrics.ts';
 import { Renderings } from '../src/reconcile/renderings.ts';
 import { Term } from '../src/term.ts';
 import { View } from '../src/view.ts';
-import { aDaemon } from './support/builders.ts';
+import { aDaemon, aDispatcher } from './support/builders.ts';
 import { VirtualClock } from './support/virtual-clock.ts';
 
 const tooMany = new ApiError(429, '', { retryAfter: '7' });
@@ -61,6 +62,23 @@ test('writes nothing once its lease is lost', async (t) => {
   await clock.advance(60_000);
   await term.end();
   assert.deepEqual(asked(), ['purge']);
+});
+
+test('collects what many daemons of a dispatcher report, and visits it for a change of its own at once', async (t) => {
+  const { clock, term, showDispatcher, reports } = aTerm(t, []);
+  showDispatcher(aDispatcher({ metadata: { resourceVersion: '1' } }), { attached: 3000 });
+  for (let report = 0; report < 50; report++) term.onReport('clarive/main');
+  await clock.advance(299);
+  assert.equal(reports(), 0);
+  await clock.advance(1);
+  assert.equal(reports(), 1);
+  showDispatcher(aDispatcher({ metadata: { resourceVersion: '1000' } }), { attached: 3000 });
+  term.onReport('clarive/main');
+  await clock.advance(0);
+  assert.equal(reports(), 1);
+  term.onDispatcher('clarive/main');
+  await clock.advance(0);
+  assert.equal(reports(), 2);
 });
 
 function isOfChild({ method, path }: ApiRequest): boolean {
@@ -121,6 +139,10 @@ function aTerm(t: TestContext, names: string[], ...failures: Error[]) {
     leads: () => !losing.signal.aborted,
     leadsForMs: () => Infinity,
   });
+  const showDispatcher = (dispatcher: ClariveDispatcher, daemons: DaemonCounts) =>
+    view.dispatchers.upsert(
+      view.observeDispatcher({ ...dispatcher, status: { daemons } } as unknown as RawObject),
+    );
   const show = (daemon: ClariveDaemon) =>
     view.daemons.upsert(view.observeDaemon(daemon as unknown as RawObject));
   for (const name of names)
@@ -138,6 +160,9 @@ function aTerm(t: TestContext, names: string[], ...failures: Error[]) {
     lose: () => losing.abort(new Error('The lease is lost')),
     /** Which children it has tried to make. */
     asked: () => requests.filter(isOfChild).map(({ body }) => (body as RawObject).metadata.name),
+    showDispatcher,
+    /** How many statuses of dispatchers were written. */
+    reports: () => requests.filter(({ path }) => path.includes('/clarivedispatchers/')).length,
     visits: () => visited.mock.callCount(),
     change: (name: string, metadata: object) => {
       const { daemon } = view.daemons.get(`clarive/${name}`) ?? assert.fail();

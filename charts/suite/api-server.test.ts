@@ -87,8 +87,17 @@ suite('the API server', () => {
   });
 });
 
-/** Kinds whose status a controller writes in the meantime: of these the generation counts, which no status changes. */
-const withController = new Set(['CustomResourceDefinition', 'Deployment', 'PodDisruptionBudget']);
+/**
+ * Kinds whose status is written in the meantime: of these the generation counts, which no status changes. That of ours has a default,
+ * which the API server stores with the first write to an object that no operator has seen.
+ */
+const withStatus = new Set([
+  'ClariveDaemon',
+  'ClariveDispatcher',
+  'CustomResourceDefinition',
+  'Deployment',
+  'PodDisruptionBudget',
+]);
 
 /** The version of each object by what it is. */
 function versionsOf(list: string): Record<string, string | number> {
@@ -96,7 +105,7 @@ function versionsOf(list: string): Record<string, string | number> {
   return Object.fromEntries(
     items.map(({ kind, metadata: { namespace = '', name, resourceVersion, generation } }) => [
       `${kind} ${namespace}/${name}`,
-      withController.has(kind) ? generation : resourceVersion,
+      withStatus.has(kind) ? generation : resourceVersion,
     ]),
   );
 }

@@ -84,13 +84,20 @@ async function imagesFor(folder: string): Promise<Images> {
 async function runFiles(files: string[], images: Images, minor: string, tally: Tally): Promise<void> {
   const { standIn, operator, older } = images;
   const archives = [standIn, operator, older.image].map(({ archive }) => archive);
-  const cluster = await startCluster({ kubernetes: minor, nodes: 1, images: archives, progress });
+  const cluster = await startCluster({
+    kubernetes: minor,
+    nodes: 1,
+    images: archives,
+    auditLog: true,
+    progress,
+  });
   try {
     const env = {
       ...process.env,
       ...cluster.env,
       CLUSTER: cluster.name,
       KUBECTL: cluster.kubectl,
+      AUDIT_LOG: cluster.auditLog ?? '',
       DEFAULT_IMAGE: standIn.ref,
       OPERATOR_IMAGE: operator.ref,
       OPERATOR_IMAGE_BYTES: String(operator.size - operator.baseSize),

@@ -1,4 +1,5 @@
 /** One visit to one dispatcher: tells how its daemons are together. What it wants of them, each daemon's own visit does. */
+import type { ClariveDaemon } from '../api/clarive-daemon.ts';
 import { keyOf, type ObjectKey } from '../api/object-key.ts';
 import { dispatcherStatus } from '../status/dispatcher-status.ts';
 import { waitsForTurn } from '../status/reported.ts';
@@ -16,6 +17,9 @@ export interface DispatcherDependencies {
   enqueue: (daemon: ObjectKey) => void;
 }
 
+/** So many of those that wait are told of each change; whoever is behind them looks by itself, now and then. */
+const mostTold = 100;
+
 export async function reconcileDispatcher(
   key: ObjectKey,
   { cluster, statusSchedule, now, enqueue }: DispatcherDependencies,
@@ -27,7 +31,7 @@ export async function reconcileDispatcher(
   }
 
   const daemons = cluster.attached(key);
-  for (const daemon of daemons) if (waitsForTurn(daemon)) enqueue(keyOf(daemon));
+  for (const daemon of nextInTurn(daemons)) enqueue(keyOf(daemon));
 
   const heldBackMs = await report(dispatcher, dispatcherStatus(dispatcher, daemons, now()), {
     statusSchedule,
@@ -35,4 +39,10 @@ export async function reconcileDispatcher(
     record: (event) => cluster.recordEvent(dispatcher, event),
   });
   return heldBackMs === undefined ? {} : { requeueAfterMs: heldBackMs };
+}
+
+function nextInTurn(daemons: readonly ClariveDaemon[]): ClariveDaemon[] {
+  const waiting = daemons.filter(waitsForTurn);
+  if (waiting.length <= mostTold) return waiting;
+  return waiting.toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1)).slice(0, mostTold);
 }

@@ -20,6 +20,7 @@ import { nextWrite, type NextWrite } from './next-write.ts';
 import type { Renderings } from './renderings.ts';
 import { report } from './report.ts';
 import type { StatusSchedule } from './status-schedule.ts';
+import type { Surveys } from './survey.ts';
 import { inTurn } from './turn.ts';
 import { warningsOf } from './warnings.ts';
 
@@ -27,6 +28,7 @@ export interface Dependencies {
   cluster: Cluster;
   statusSchedule: StatusSchedule;
   renderings: Renderings;
+  surveys: Surveys;
   gatekeeper: Gatekeeper;
   /** Wall clock, in milliseconds since 1970. */
   now: () => number;

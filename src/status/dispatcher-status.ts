@@ -18,7 +18,6 @@ export function dispatcherStatus(
   nowMs: number,
 ): ClariveDispatcherStatus {
   const { name, generation = 0 } = dispatcher.metadata;
-  const sorted = daemons.toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
   const counts = {
     attached: daemons.length,
     active: countOf(daemons, (daemon) => isReported(daemon, 'Active')),
@@ -26,7 +25,7 @@ export function dispatcherStatus(
     waiting: countOf(daemons, waitsForTurn),
     stalled: countOf(daemons, (daemon) => isReported(daemon, 'Stalled')),
   };
-  const { reason, message } = judge(dispatcher, sorted);
+  const { reason, message } = judge(dispatcher, daemons);
   const { ready, progress } = dispatcherReasonTable[reason];
   const condition = (type: string, status: ConditionStatus): Condition => {
     const before = dispatcher.status?.conditions?.find((each) => each.type === type);
@@ -91,9 +90,9 @@ function judge(dispatcher: ClariveDispatcher, daemons: readonly ClariveDaemon[])
 }
 
 function stalledMessage(stalled: readonly ClariveDaemon[], waiting: readonly ClariveDaemon[]): string {
-  const [first] = stalled;
+  const [first, ...rest] = byName(stalled);
   const { reason = '', message = '' } = (first && reported(first, 'Ready')) ?? {};
-  const others = stalled.length > 1 ? `; also ${list(stalled.slice(1))}` : '';
+  const others = rest.length > 0 ? `; also ${list(rest)}` : '';
   const held = waiting.length > 0 ? `; waiting for their turn: ${list(waiting)}` : '';
   return `${first?.metadata.name} is ${reason}${others}${held}; ${first?.metadata.name}: ${message}`;
 }
@@ -101,9 +100,15 @@ function stalledMessage(stalled: readonly ClariveDaemon[], waiting: readonly Cla
 const mostNamed = 10;
 
 function list(daemons: readonly ClariveDaemon[]): string {
-  const names = daemons.slice(0, mostNamed).map(({ metadata }) => metadata.name);
+  const names = byName(daemons)
+    .slice(0, mostNamed)
+    .map(({ metadata }) => metadata.name);
   const more = daemons.length - names.length;
   return names.join(', ') + (more > 0 ? ` and ${more} more` : '');
+}
+
+function byName(daemons: readonly ClariveDaemon[]): ClariveDaemon[] {
+  return daemons.toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
 }
 
 /** Ready though it does not run: a stop that is meant. */

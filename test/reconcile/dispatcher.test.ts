@@ -192,3 +192,25 @@ test('a daemon that moves to another dispatcher counts there', async () => {
   assert.equal(installation.summary, 'Running Ready 1/1');
   assert.equal(cluster.dispatcher(other)?.status?.active, '1/1');
 });
+
+test('of many daemons that wait, those that come next are told of a change', async () => {
+  const { cluster, main, scene } = Installation.headless();
+  cluster.putDispatcher(aDispatcher());
+  const names = Array.from({ length: 120 }, (_, index) => `d${String(index).padStart(3, '0')}`);
+  const ready = {
+    type: 'Ready',
+    status: 'False',
+    reason: 'WaitingForTurn',
+    message: '',
+    lastTransitionTime: '',
+  };
+  for (const name of names.toReversed()) {
+    const daemon = aDaemon({ metadata: { name }, dispatcherRef: { name: 'main' } });
+    cluster.putDaemon({ ...daemon, status: { conditions: [{ ...ready, status: 'False' }] } });
+  }
+  const told = await scene.visitDispatcher(main);
+  assert.deepEqual(
+    told,
+    names.slice(0, 100).map((name) => `clarive/${name}`),
+  );
+});

@@ -6,6 +6,7 @@ import { reconcileDispatcher } from '../../src/reconcile/reconcile-dispatcher.ts
 import { reconcile, type Visit } from '../../src/reconcile/reconcile.ts';
 import { Renderings } from '../../src/reconcile/renderings.ts';
 import { StatusSchedule } from '../../src/reconcile/status-schedule.ts';
+import { Surveys } from '../../src/reconcile/survey.ts';
 import { messageOf, verdict } from '../status/look.ts';
 import { at, startMs } from '../status/observed-builders.ts';
 import { defaults, FakeCluster } from './fake-cluster.ts';
@@ -18,6 +19,7 @@ export class Scene {
   #dispatcherSchedule = new StatusSchedule(() => this.nowMs);
   #followed: readonly ReferenceKind[];
   #renderings: Renderings;
+  #surveys = new Surveys();
   #gatekeeper = this.#aGatekeeper();
 
   constructor(followed: readonly ReferenceKind[] = ['ConfigMap', 'Secret']) {
@@ -32,6 +34,7 @@ export class Scene {
       cluster: this.cluster,
       statusSchedule: this.#schedule,
       renderings: this.#renderings,
+      surveys: this.#surveys,
       gatekeeper: this.#gatekeeper,
       now: () => this.nowMs,
     });
@@ -110,6 +113,7 @@ export class Scene {
     this.#dispatcherSchedule = new StatusSchedule(() => this.nowMs);
     this.#schedule = new StatusSchedule(() => this.nowMs);
     this.#renderings = new Renderings(defaults, this.#followed);
+    this.#surveys = new Surveys();
     this.#gatekeeper = this.#aGatekeeper();
   }
 

@@ -1,6 +1,7 @@
 /** What daemons share is taken over by one after the other, and by no further one when one fails. */
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
+import { describe, mock, test } from 'node:test';
+import { at, exit, exited } from '../status/observed-builders.ts';
 import { Installation } from './installation.ts';
 
 const names = ['a', 'b', 'c', 'd'];
@@ -268,5 +269,53 @@ describe('not paced is', () => {
       spec: { ...spec, ...next },
     });
     assert.deepEqual(await installation.changedWithin(1), names);
+  });
+});
+
+describe('with many daemons', () => {
+  const many = Array.from({ length: 10 }, (_, index) => `d${String(index).padStart(2, '0')}`);
+
+  test('a change still comes to one after the other, each after ten good seconds', async () => {
+    const installation = await Installation.running(many);
+    installation.change(next);
+    const changed: string[] = [];
+    for (let second = 0; second < 130; second++) {
+      changed.push(...(await installation.changedWithin(1)));
+      const down = Object.values(installation.verdicts).filter((verdict) => !verdict.includes('Active'));
+      assert.ok(down.length <= 1, `${down.length} are down`);
+    }
+    assert.deepEqual(changed, many);
+    assert.equal(installation.summary, 'Running Ready 10/10');
+  });
+
+  test('and none follows one that fails', async () => {
+    const installation = withBadImage(await Installation.running(many));
+    installation.change(bad);
+    assert.deepEqual(await installation.changedWithin(60), ['d00']);
+    assert.match(installation.message('d09'), /^Keeps its old settings, because d00 fails/);
+  });
+
+  test('the next one looks anew before it goes on', async () => {
+    for (const fails of [false, true]) {
+      const installation = await Installation.running(many);
+      const { cluster, scene } = installation;
+      installation.change(next);
+      await installation.pass(3);
+      scene.nowMs += 60_000;
+      await scene.visit('clarive/d09');
+      if (fails) cluster.editPod('clarive/d00', { container: exited(exit(1, at(1), at(3))) });
+      cluster.writes = [];
+      await scene.visit('clarive/d01');
+      assert.equal(cluster.writes.includes('apply d01 at 1'), !fails, cluster.writes.join());
+    }
+  });
+
+  test('not every one of them looks at all others', async () => {
+    const installation = await Installation.running(many);
+    const { cluster, scene, daemons } = installation;
+    installation.change(next);
+    const looks = mock.method(cluster, 'attached');
+    for (const key of daemons) await scene.visit(key);
+    assert.ok(looks.mock.callCount() > 0 && looks.mock.callCount() <= 3, `${looks.mock.callCount()} looks`);
   });
 });

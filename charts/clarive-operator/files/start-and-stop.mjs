@@ -39,7 +39,8 @@ async function until(what, holds) {
 }
 
 async function remove() {
-  await request('DELETE', `${collection}/${name}`, { propagationPolicy: 'Foreground' });
+  // Without propagationPolicy: soon after the CRDs were installed, the garbage collector takes half a minute to know of them.
+  await request('DELETE', `${collection}/${name}`);
   await until('gone', ({ isGone }) => isGone);
 }
 

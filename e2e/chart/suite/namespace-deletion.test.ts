@@ -80,6 +80,10 @@ async function fillNamespace(kube: KubeClient): Promise<void> {
   await untilActive(kube, count);
 }
 
+/**
+ * Of the 15 s beyond the grace Kubernetes' namespace controller takes up to 12, whatever is in the namespace: it begins after 5 s, and
+ * once the grace is over it looks for pods that are left at ever longer intervals, the last of them 5 s.
+ */
 async function judgeDeletion(t: TestContext, kube: KubeClient): Promise<void> {
   const graces = (await kube.list(pods)).map(({ spec }) => spec?.terminationGracePeriodSeconds);
   assert.deepEqual(

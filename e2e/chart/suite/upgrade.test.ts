@@ -4,15 +4,10 @@ import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { chartsFolder, helm } from '../../../charts/suite/helm.ts';
 import type { KubeClient } from '../../../test/support/kube-client.ts';
-import {
-  clariveDaemons,
-  clariveDispatchers,
-  customResourceDefinitions,
-  deployments,
-  pods,
-} from '../../../test/support/resources.ts';
+import { clariveDaemons, customResourceDefinitions } from '../../../test/support/resources.ts';
 import { waitFor } from '../../host/wait-for.ts';
-import { condition, daemon, untilReason } from '../../suite/daemons.ts';
+import { daemon, untilReason } from '../../suite/daemons.ts';
+import { stateOf } from '../daemon-state.ts';
 import { fetchFrom, untilLeader, untilReady } from '../operator-pods.ts';
 import {
   clear,
@@ -116,31 +111,4 @@ async function untilWorking(kube: KubeClient, system: KubeClient, image: string)
     return depths.length > 0 && depths.every((line) => line.endsWith(' 0'));
   };
   await waitFor(isIdle, { what: 'the queue to be empty', timeoutMs: 30_000 });
-}
-
-/** What users have and what runs, without what may differ from one look to the next. */
-async function stateOf(kube: KubeClient): Promise<object> {
-  const daemons = (await kube.list(clariveDaemons)).map((one) => {
-    const { uid, generation } = one.metadata;
-    const conditions = one.status?.conditions?.map(
-      ({ type, status, reason }) => `${type}=${status} ${reason}`,
-    );
-    return [one.metadata.name, { uid, generation, spec: one.spec, conditions }];
-  });
-  const dispatchers = (await kube.list(clariveDispatchers)).map((one) => {
-    const { name, uid, generation } = one.metadata;
-    return [name, { uid, generation, reason: condition(one, 'Ready')?.reason }];
-  });
-  const children = (await kube.list(deployments)).map(({ metadata, spec }) => {
-    const { uid, generation } = metadata ?? {};
-    return [metadata?.name, { uid, generation, replicas: spec?.replicas, template: spec?.template }];
-  });
-  const running = (await kube.list(pods)).map(({ metadata, status }) => {
-    const [container] = status?.containerStatuses ?? [];
-    return [
-      metadata?.name,
-      { uid: metadata?.uid, restarts: container?.restartCount, state: container?.state },
-    ];
-  });
-  return { daemons, dispatchers, children, running };
 }
