@@ -205,6 +205,9 @@ for (const { service, seed } of games) {
       assert.match(scene.verdict(key), expectedVerdict(scene, key), trail);
       assertChildIsAsDesired(scene, key);
       assertStartedWithNewest(scene, key);
+      cluster.contents.set(settings, 'last');
+      await scene.settle(key);
+      assertStartedWithNewest(scene, key);
       cluster.writes = [];
       scene.restartOperator();
       await scene.visit(key);
