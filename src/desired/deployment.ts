@@ -80,7 +80,7 @@ export function desiredDeployment(
 
 function missingDispatcher({ spec }: ClariveDaemon): string {
   const name = nameDispatcher(spec.dispatcherRef?.name ?? '');
-  return `Can't find ${name}, which spec.dispatcherRef names: create it or correct the name; until then the daemon can only be stopped`;
+  return `Can't find ${name}, which spec.dispatcherRef names: create it or correct the name; until then the daemon is neither started nor changed`;
 }
 
 function noImage(service: string, dispatcher: ClariveDispatcher | undefined): string {

@@ -169,20 +169,20 @@ const rows: Row[] = [
     'MissingReference with the remedy when its dispatcher is not there',
     { daemon: attached, dispatcher: 'missing', child: undefined, pods: [] },
     'MissingReference Reconciling',
-    'Can\'t find the ClariveDispatcher "main", which spec.dispatcherRef names: create it or correct the name; until then the daemon can only be stopped',
+    'Can\'t find the ClariveDispatcher "main", which spec.dispatcherRef names: create it or correct the name; until then the daemon is neither started nor changed',
   ],
   [
     'MissingReference and Active while the child is left as it is',
     { daemon: attached, dispatcher: 'missing' },
     'MissingReference Reconciling Active',
-    'Can\'t find the ClariveDispatcher "main", which spec.dispatcherRef names: create it or correct the name; until then the daemon can only be stopped',
+    'Can\'t find the ClariveDispatcher "main", which spec.dispatcherRef names: create it or correct the name; until then the daemon is neither started nor changed',
   ],
 
   [
     'Stopped without its dispatcher, which it does not need for that',
     { daemon: bothStopped, dispatcher: 'missing', child: undefined },
     'Stopped Ready',
-    'Stopped: spec.replicas is 0. Can\'t find the ClariveDispatcher "main", which spec.dispatcherRef names: create it or correct the name; until then the daemon can only be stopped',
+    'Stopped: spec.replicas is 0. Can\'t find the ClariveDispatcher "main", which spec.dispatcherRef names: create it or correct the name; until then the daemon is neither started nor changed',
   ],
 
   // A daemon that is being deleted
