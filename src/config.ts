@@ -3,6 +3,7 @@ import { helpText } from './config/help.ts';
 import { settings, type Values } from './config/settings.ts';
 import { fromEnvironment, fromFile, fromFlags, type Given, type Source } from './config/sources.ts';
 import { readValues } from './config/values.ts';
+import type { ReferenceKind } from './api/contents.ts';
 import type { DaemonDefaults } from './desired/settings.ts';
 import type { ListenAddress } from './http-server.ts';
 
@@ -12,6 +13,8 @@ export interface Config {
   /** Label selector of the daemons that are ours. */
   readonly selector: string | undefined;
   readonly defaults: DaemonDefaults;
+  /** What daemons are restarted for when it changes. */
+  readonly restartOn: readonly ReferenceKind[];
   /** The Lease by which the leader is elected; undefined: there is no second operator. */
   readonly leaderElection: Readonly<{ namespace: string; name: string }> | undefined;
   readonly workers: number;
@@ -81,6 +84,7 @@ function configOf(values: Values, input: ConfigInput): Config {
     namespaces: Object.freeze([...new Set(values.namespaces)]),
     selector: values.selector,
     defaults,
+    restartOn: Object.freeze(restartOnOf(values)),
     leaderElection: leaderElectionOf(values, input),
     workers: values.workers,
     logLevel: values.logLevel,
@@ -88,6 +92,11 @@ function configOf(values: Values, input: ConfigInput): Config {
     metricsAddress: metricsAddress === 'off' ? undefined : Object.freeze(metricsAddress),
     context: values.context,
   });
+}
+
+function restartOnOf({ restartOnConfigmapChange, restartOnSecretChange }: Values): ReferenceKind[] {
+  const switches = { ConfigMap: restartOnConfigmapChange, Secret: restartOnSecretChange };
+  return (['ConfigMap', 'Secret'] as const).filter((kind) => switches[kind]);
 }
 
 function leaderElectionOf(values: Values, input: ConfigInput): Config['leaderElection'] {

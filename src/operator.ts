@@ -7,12 +7,14 @@ import type { KubeConfig } from '@kubernetes/client-node';
 import type { Logger } from 'pino';
 import { apiVersion, plural, type ClariveDaemon } from './api/clarive-daemon.ts';
 import { plural as dispatcherPlural, type ClariveDispatcher } from './api/clarive-dispatcher.ts';
+import { entryOf, referentOf, type ReferenceKind } from './api/contents.ts';
 import { splitKey, type ObjectKey } from './api/object-key.ts';
 import type { Config } from './config.ts';
 import type { Clock } from './controller/clock.ts';
 import { dispatcherKeyOf } from './desired/settings.ts';
 import type { WatchState } from './health.ts';
 import { ApiError } from './kube/api-error.ts';
+import type { ObservedContent } from './kube/content.ts';
 import { Credentials } from './kube/credentials.ts';
 import type { StoredDaemon, StoredDispatcher } from './kube/kube-cluster.ts';
 import { LeaseElector, type ObservedLease } from './kube/lease-elector.ts';
@@ -49,6 +51,8 @@ interface Watch {
 /** An event as the base class has it, of what is kept of the object; with the object as it was before, if there was one. */
 type Change<T extends Stored> = ResourceEvent & { object: T; before?: T | undefined };
 type OnChange<T extends Stored> = (event: Change<T>) => Promise<void>;
+
+const pluralOf: Record<ReferenceKind, string> = { ConfigMap: 'configmaps', Secret: 'secrets' };
 
 const idleQueue: MetricsSource['queue'] = { depths: () => new Map(), unfinishedSeconds: () => [] };
 
@@ -91,7 +95,7 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
     if (config.context) this.kubeConfig.setCurrentContext(config.context);
     const server = serverOf(this.kubeConfig, config.context);
     this.#options = options;
-    this.#renderings = new Renderings(config.defaults);
+    this.#renderings = new Renderings(config.defaults, config.restartOn);
     this.#view = new View({
       renderings: this.#renderings,
       selector: config.selector,
@@ -160,7 +164,7 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
 
   /** Dispatchers and daemons come before the children, because a child is compared with what they want when it is seen. */
   protected override async init(): Promise<void> {
-    const { namespaces, leaderElection } = this.#options.config;
+    const { namespaces, leaderElection, restartOn } = this.#options.config;
     const onDispatcher = async ({ type, object, before }: Change<StoredDispatcher>) => {
       const last = type === dotI.ResourceEventType.Modified ? before?.dispatcher : undefined;
       if (last?.metadata.generation === object.dispatcher.metadata.generation)
@@ -201,6 +205,7 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
       );
     };
 
+    const contents = restartOn.map((kind) => everywhere('', 'v1', pluralOf[kind], this.#onContent(kind)));
     const pods = everywhere('', 'v1', 'pods', onPod);
     const leases = leaderElection
       ? this.watchResource('coordination.k8s.io', 'v1', 'leases', onLease, leaderElection.namespace)
@@ -209,8 +214,17 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
     const dispatchers = everywhere(group, version, dispatcherPlural, onDispatcher);
     await Promise.all([dispatchers, everywhere(group, version, plural, onDaemon)]);
     await everywhere('apps', 'v1', 'deployments', onChild);
-    await Promise.all([pods, leases]);
+    await Promise.all([pods, leases, ...contents]);
     await everywhere('', 'v1', 'events', onMountFailure);
+  }
+
+  /** Whoever was started with the ConfigMap or Secret, or without it, is to look at it. */
+  #onContent(kind: ReferenceKind): OnChange<ObservedContent> {
+    return async ({ object }) => {
+      const { namespace, name } = splitKey(object.key);
+      const referent = referentOf(namespace, entryOf({ kind, name }));
+      for (const { key } of this.#view.children.indexed(referent)) this.#term?.onContent(key);
+    };
   }
 
   /** Leads until the operator stops or the lease is lost. */

@@ -131,6 +131,11 @@ export class Term {
     this.queue.add(key, { patienceMs });
   }
 
+  /** What the pod of this daemon was started with has changed. */
+  onContent(key: ObjectKey): void {
+    this.queue.add(key);
+  }
+
   /** Something has changed for all daemons of this identity: one of them may go on now. */
   onRival(identity: string): void {
     for (const daemon of this.#cluster.daemonsOf(identity)) this.onChild(keyOf(daemon));

@@ -11,10 +11,12 @@ import {
   type ClariveDispatcher,
 } from './api/clarive-dispatcher.ts';
 import type { Condition } from './api/conditions.ts';
+import { referentOf, type ReferenceKind } from './api/contents.ts';
 import { fieldManager, managedByLabel } from './api/labels.ts';
-import { keyOf, type ObjectKey } from './api/object-key.ts';
+import { keyOf, splitKey, type ObjectKey } from './api/object-key.ts';
 import { carries } from './desired/compare.ts';
 import { dispatcherKeyOf, dispatcherOf, type Dispatching } from './desired/settings.ts';
+import { observeConfigMap, observeSecret, type ObservedContent } from './kube/content.ts';
 import type { ClusterView, StoredDaemon, StoredDispatcher } from './kube/kube-cluster.ts';
 import { observeLease, type ObservedLease } from './kube/lease-elector.ts';
 import { Reflector, type RawObject, type ReflectorOptions } from './kube/reflector.ts';
@@ -55,12 +57,16 @@ type WatchOptions = Pick<
 /** Follows one collection, whatever is kept of its objects. */
 export type Watcher = Pick<Reflector<Stored>, 'run' | 'synced' | 'silentForMs'>;
 
+/** Helm keeps its releases in Secrets: up to a megabyte each, and named by no pod. */
+const noReleases = 'type!=helm.sh/release.v1';
+
 const ourOwn = `${managedByLabel}=${fieldManager}`;
 
 export class View implements ClusterView {
   readonly dispatchers: Store<StoredDispatcher>;
   readonly daemons: Store<StoredDaemon>;
   readonly children: Store<ObservedDeployment>;
+  readonly contents: Readonly<Record<ReferenceKind, Store<ObservedContent>>>;
   readonly pods: Store<ObservedPod>;
   readonly mountFailures: Store<MountFailure>;
   readonly leases: Store<ObservedLease>;
@@ -78,7 +84,14 @@ export class View implements ClusterView {
       this.#orForget(tellOf({ ...clarive, kind: daemonKind, plural: daemonPlural })),
       ({ daemon }) => [...present(dispatcherKeyOf(daemon)), identityOfDaemon(daemon)],
     );
-    this.children = new Store(tellOf({ apiVersion: 'apps/v1', kind: 'Deployment', plural: 'deployments' }));
+    this.children = new Store(
+      tellOf({ apiVersion: 'apps/v1', kind: 'Deployment', plural: 'deployments' }),
+      referentsOf,
+    );
+    this.contents = {
+      ConfigMap: new Store(ifNew(tellOf({ apiVersion: 'v1', kind: 'ConfigMap', plural: 'configmaps' }))),
+      Secret: new Store(ifNew(tellOf({ apiVersion: 'v1', kind: 'Secret', plural: 'secrets' }))),
+    };
     this.pods = new Store(
       tellOf({ apiVersion: 'v1', kind: 'Pod', plural: 'pods' }),
       ({ daemon, identity }) => [daemon, identity],
@@ -96,7 +109,7 @@ export class View implements ClusterView {
   watcher(plural: string, watch: WatchOptions): Watcher {
     const { selector, leaseName } = this.#options;
     const selected = selector && { labelSelector: selector };
-    const { dispatchers, daemons, children, pods, mountFailures, leases } = this;
+    const { dispatchers, daemons, children, contents, pods, mountFailures, leases } = this;
     const { observeDispatcher, observeDaemon, observeChild } = this;
     switch (plural) {
       case dispatcherPlural:
@@ -105,6 +118,15 @@ export class View implements ClusterView {
         return new Reflector({ ...watch, ...selected, store: daemons, project: observeDaemon });
       case 'deployments':
         return new Reflector({ ...watch, labelSelector: ourOwn, store: children, project: observeChild });
+      case 'configmaps':
+        return new Reflector({ ...watch, store: contents.ConfigMap, project: observeConfigMap });
+      case 'secrets':
+        return new Reflector({
+          ...watch,
+          fieldSelector: noReleases,
+          store: contents.Secret,
+          project: observeSecret,
+        });
       case 'pods':
         return new Reflector({ ...watch, labelSelector: ourOwn, store: pods, project: observePod });
       case 'events':
@@ -183,6 +205,21 @@ export class View implements ClusterView {
 
 function present(key: ObjectKey | undefined): ObjectKey[] {
   return key === undefined ? [] : [key];
+}
+
+const noReferents: readonly string[] = [];
+
+function referentsOf({ key, contents }: ObservedDeployment): readonly string[] {
+  if (!contents) return noReferents;
+  const { namespace } = splitKey(key);
+  return Object.keys(contents).map((entry) => referentOf(namespace, entry));
+}
+
+/** Without content there is none that is new: a pod that runs keeps what it was started with. */
+function ifNew(announce: ChangeListener<ObservedContent>): ChangeListener<ObservedContent> {
+  return (before, after) => {
+    if (after && before?.digest !== after.digest) announce(before, after);
+  };
 }
 
 /** The conditions of a daemon mostly say the same, and since the same moment: each text is kept once. */

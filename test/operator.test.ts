@@ -28,6 +28,11 @@ import {
 import { aDaemon } from './support/builders.ts';
 import { VirtualClock } from './support/virtual-clock.ts';
 
+const restarting = {
+  CLARIVE_OPERATOR_RESTART_ON_CONFIGMAP_CHANGE: 'true',
+  CLARIVE_OPERATOR_RESTART_ON_SECRET_CHANGE: 'true',
+};
+
 /** Of another service than the builder's, so that the two don't contend. */
 const email = 'service.daemon.email';
 
@@ -81,9 +86,14 @@ describe('every watch', () => {
   });
 
   test('that is declared is opened once, at the place that was declared', async (t) => {
-    for (const namespaces of ['', 'one,two']) {
+    const scopes = [
+      {},
+      { CLARIVE_OPERATOR_NAMESPACES: 'one,two' },
+      { CLARIVE_OPERATOR_NAMESPACES: 'one,two', ...restarting },
+    ];
+    for (const scope of scopes) {
       const server = await ScriptedServer.start(t);
-      const operator = anOperator(t, server, namespaces ? { CLARIVE_OPERATOR_NAMESPACES: namespaces } : {});
+      const operator = anOperator(t, server, scope);
       const declare = mock.method(operator as unknown as Members, 'watchResource');
       const starting = operator.start();
       const opened: string[] = [];
@@ -101,6 +111,23 @@ describe('every watch', () => {
       assert.equal(new Set(opened).size, opened.length);
     }
   });
+
+  for (const [switches, watched] of [
+    [{}, []],
+    [restarting, ['configmaps', 'secrets']],
+    [{ CLARIVE_OPERATOR_RESTART_ON_CONFIGMAP_CHANGE: 'true' }, ['configmaps']],
+    [{ CLARIVE_OPERATOR_RESTART_ON_SECRET_CHANGE: 'true' }, ['secrets']],
+  ] as const)
+    test(`of what pods name is opened with its switch only: ${watched.join(' and ') || 'none'}`, async (t) => {
+      const server = await ScriptedServer.start(t);
+      const operator = anOperator(t, server, switches);
+      const declare = mock.method(operator as unknown as Members, 'watchResource', () => Promise.resolve());
+      await operator.start();
+      await operator.stop();
+      const declared = declare.mock.calls.map((call) => pathOf(call.arguments as string[]));
+      const named = ['configmaps', 'secrets'].filter((plural) => declared.includes(`/api/v1/${plural}`));
+      assert.deepEqual(named, watched);
+    });
 
   test('is made nowhere but there', () => {
     const makers = sources().filter((file) => sourceOf(file).includes('new Reflector'));

@@ -13,9 +13,13 @@ import { grantedTo, Stage, type Rule } from './stage.ts';
 /** What can't be seen in an audit log: the admission plugin asks for it when an owner reference is written. */
 const unseen = ['update clarivedaemons/finalizers'];
 
+const restarting = 'daemons.restartOnConfigmapChange=true,daemons.restartOnSecretChange=true';
+
 const scopes = [
   { name: 'of the whole cluster', args: [] },
   { name: 'of one namespace', args: ['--set', 'watchNamespaces={clarive}'] },
+  { name: 'that restarts daemons for what they name', args: ['--set', restarting] },
+  { name: 'that does so in one namespace', args: ['--set', `watchNamespaces={clarive},${restarting}`] },
 ];
 
 suite('rights', () => {

@@ -38,6 +38,7 @@ const refused: [chart: Chart, value: string, why: RegExp][] = [
   ['clarive-operator', 'image.tag=latest', /image\/tag/],
   ['clarive-operator', 'daemons.runAsUser=0', /daemons\/runAsUser/],
   ['clarive-operator', 'daemons.runAsUser=clarive', /daemons\/runAsUser/],
+  ['clarive-operator', 'daemons.restartOnSecretChange=yes', /daemons\/restartOnSecretChange/],
   ['clarive-operator', 'logLevel=verbose', /logLevel/],
   ['clarive-operator', 'watchNamespaces={Clarive}', /watchNamespaces/],
   ['clarive-operator', 'watchNamespaces={a,a}', /watchNamespaces/],

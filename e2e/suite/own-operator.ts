@@ -15,7 +15,7 @@ export class OwnOperator {
   readonly #args: string[];
   #process: OperatorProcess | undefined;
 
-  private constructor(namespace: string, folder: string) {
+  private constructor(namespace: string, folder: string, switches: readonly string[]) {
     this.user = `system:serviceaccount:${namespace}:operator`;
     this.#folder = folder;
     const flags = {
@@ -27,13 +27,17 @@ export class OwnOperator {
       'health-address': ':0',
       'metrics-address': '0',
     };
-    this.#args = Object.entries(flags).map(([flag, value]) => `--${flag}=${value}`);
+    this.#args = [...Object.entries(flags).map(([flag, value]) => `--${flag}=${value}`), ...switches];
   }
 
-  /** Runs a test beside a started operator, and ends that operator. */
-  static async run(given: Given, body: (operator: OwnOperator) => Promise<void>): Promise<void> {
+  /** Runs a test beside a started operator, perhaps with more flags, and ends that operator. */
+  static async run(
+    given: Given,
+    body: (operator: OwnOperator) => Promise<void>,
+    switches: readonly string[] = [],
+  ): Promise<void> {
     const folder = await mkdtemp(join(tmpdir(), 'clarive-operator-'));
-    const operator = new OwnOperator(given.kube.namespace, folder);
+    const operator = new OwnOperator(given.kube.namespace, folder, switches);
     try {
       await writeFile(operator.#kubeconfig, await kubeconfigOfAccount(given), { mode: 0o600 });
       await operator.start();

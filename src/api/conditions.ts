@@ -64,9 +64,9 @@ export const reasonTable = {
   WaitingForOldPod: { ready: 'False', progress: 'reconciling' },
 
   /**
-   * The dispatcher's settings have changed, and the daemon keeps the old ones until other daemons run well with the new
-   * ones: the message names the one before it, or the one that fails. Wait; if one fails, mend the dispatcher, or mend or
-   * stop that daemon.
+   * The dispatcher's settings have changed, or a ConfigMap or Secret that other daemons name, too; the daemon keeps the old ones
+   * until those run well with the new ones: the message names the one before it, or the one that fails. Wait; if one fails, mend what
+   * has changed, or mend or stop that daemon.
    */
   WaitingForTurn: { ready: 'False', progress: 'reconciling' },
 

@@ -24,6 +24,9 @@ export const appliedAnnotation = 'clarive.com/applied';
 /** Annotation of the child of an attached daemon: see `Origin`. */
 export const originAnnotation = 'clarive.com/origin';
 
+/** Annotation of a child with what its pod was started with: see `Contents`. Only where changes of that are followed. */
+export const contentsAnnotation = 'clarive.com/contents';
+
 /** Scheduling gate of the pods of exclusive daemons: the operator lifts it when no other one can run any more. */
 export const exclusiveGate = 'clarive.com/exclusive';
 

@@ -50,6 +50,16 @@ export const settings = {
     "the image's own",
     "Numeric user id of the daemons. Needed if the image names its user by a word, because Kubernetes then can't tell that it is not root.",
   ),
+  restartOnConfigmapChange: one(
+    onOrOff,
+    'false',
+    'Whether a daemon is restarted when the content of a ConfigMap changes that its pod names. The operator then needs the rights to list and watch ConfigMaps.',
+  ),
+  restartOnSecretChange: one(
+    onOrOff,
+    'false',
+    'Whether a daemon is restarted when the content of a Secret changes that its pod names. The operator then needs the rights to list and watch Secrets, and keeps a digest of each.',
+  ),
   leaderElection: one(
     onOrOff,
     'true',

@@ -12,6 +12,15 @@ export function keepRestart(template: PodTemplate, childRestartedAt: string | un
   });
 }
 
+/** A restart for which the operator has a reason of its own: now, or right after the one that is set already, because a later one counts. */
+export function nextRestart(nowMs: number, restartedAt: string | undefined): string {
+  const atMs = Math.min(Math.max(nowMs, timeOf(restartedAt) + 1000), latestMs);
+  return new Date(atMs).toISOString().replace(/\.\d+Z$/, 'Z');
+}
+
+/** What a Date can hold. */
+const latestMs = 8_640_000_000_000_000;
+
 /** Milliseconds since 1970, in whatever zone it was written. A value that is no time is older than any time. */
 function timeOf(restartedAt: string | undefined): number {
   if (restartedAt === undefined) return -Infinity;

@@ -5,7 +5,22 @@ import {
   type ClariveDispatcher,
   type ClariveDispatcherStatus,
 } from '../api/clarive-dispatcher.ts';
-import { exclusiveGate, fieldManager, managedByLabel, serviceLabel } from '../api/labels.ts';
+import {
+  entryOf,
+  formatContents,
+  referentOf,
+  type Contents,
+  type Reference,
+  type ReferenceKind,
+} from '../api/contents.ts';
+import {
+  contentsAnnotation,
+  exclusiveGate,
+  fieldManager,
+  managedByLabel,
+  restartedAtAnnotation,
+  serviceLabel,
+} from '../api/labels.ts';
 import type { Deployment } from '../api/kubernetes.ts';
 import { keyOf, splitKey, type ObjectKey } from '../api/object-key.ts';
 import type { Rendered } from '../desired/deployment.ts';
@@ -14,6 +29,7 @@ import { RefusedError, UncertainError } from '../reconcile/errors.ts';
 import type { MountFailure } from '../status/mounts.ts';
 import type { ObservedDeployment, ObservedPod } from '../status/observed.ts';
 import { ApiError, isNotFound } from './api-error.ts';
+import type { ObservedContent } from './content.ts';
 import type { EventRecorder } from './event-recorder.ts';
 import { turnToApply, type ManagedFields } from './managed-fields.ts';
 import { mergePatch } from './merge-patch.ts';
@@ -34,7 +50,10 @@ export interface ClusterView {
   dispatchers: Store<StoredDispatcher>;
   /** Indexed by the key of their dispatcher, and by their identity. */
   daemons: Store<StoredDaemon>;
+  /** Indexed by the ConfigMaps and Secrets that they were started with, or without: see `referentOf`. */
   children: Store<ObservedDeployment>;
+  /** Of each kind that is followed. */
+  contents: Readonly<Record<ReferenceKind, Store<ObservedContent>>>;
   /** Indexed by the key of their daemon, and by their identity. */
   pods: Store<ObservedPod>;
   /** Indexed by the uid of the pod. */
@@ -100,6 +119,14 @@ export class KubeCluster implements Cluster {
     return this.#view.children.get(key);
   }
 
+  startedWith(namespace: string, reference: Reference): ObservedDeployment[] {
+    return this.#view.children.indexed(referentOf(namespace, entryOf(reference)));
+  }
+
+  digest(namespace: string, { kind, name }: Reference): string | undefined {
+    return this.#view.contents[kind].get(`${namespace}/${name}`)?.digest;
+  }
+
   pods(key: ObjectKey): ObservedPod[] {
     return this.#view.pods.indexed(key);
   }
@@ -146,6 +173,21 @@ export class KubeCluster implements Cluster {
     await this.#writeChild({ method: 'PATCH', path, body, query: strict, contentType: mergePatchType });
     this.#view.children.amend(child.key, child.uid, { replicas, generation: child.generation + 1 });
     this.#options.onChildWritten(child.key, 'Deployment scaled', { replicas });
+  }
+
+  /** One patch for both, so that a change is never taken for rolled out, nor rolled out twice. What else is on the child stays. */
+  async recordContents(child: ObservedDeployment, contents: Contents, restartedAt?: string): Promise<void> {
+    const annotations = { [contentsAnnotation]: formatContents(contents) };
+    const template = { metadata: { annotations: { [restartedAtAnnotation]: restartedAt } } };
+    const body = {
+      metadata: { uid: child.uid, annotations },
+      ...(restartedAt !== undefined && { spec: { template } }),
+    };
+    const path = childPath(child);
+    const request = { method: 'PATCH', path, body, query: strict, contentType: mergePatchType } as const;
+    this.#learnChild(await this.#writeChild(request));
+    const what = restartedAt === undefined ? 'References recorded' : 'Deployment restarted';
+    this.#options.onChildWritten(child.key, what, { references: Object.keys(contents) });
   }
 
   /** Without a resource version, so that the server answers with what is true now, not with what its cache knows. */

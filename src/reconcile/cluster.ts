@@ -1,5 +1,6 @@
 import type { ClariveDaemon, ClariveDaemonStatus } from '../api/clarive-daemon.ts';
 import type { ClariveDispatcher, ClariveDispatcherStatus } from '../api/clarive-dispatcher.ts';
+import type { Contents, Reference } from '../api/contents.ts';
 import type { ObjectKey } from '../api/object-key.ts';
 import type { Rendered } from '../desired/deployment.ts';
 import type { MountFailure } from '../status/mounts.ts';
@@ -25,6 +26,10 @@ export interface Cluster {
   daemonsOf(identity: string): ClariveDaemon[];
   /** The Deployment of the daemon's name that carries our labels, whoever owns it. */
   child(key: ObjectKey): ObservedDeployment | undefined;
+  /** The children on which it is written that their pod was started with this ConfigMap or Secret of the namespace, or without it. */
+  startedWith(namespace: string, reference: Reference): ObservedDeployment[];
+  /** A digest of a ConfigMap or Secret that is followed; undefined: it is not there. */
+  digest(namespace: string, reference: Reference): string | undefined;
   pods(key: ObjectKey): ObservedPod[];
   /** The pods of one identity, also those whose daemon is gone. */
   podsOf(identity: string): ObservedPod[];
@@ -40,6 +45,8 @@ export interface Cluster {
   createChild(desired: Rendered): Promise<void>;
   applyChild(child: ObservedDeployment, desired: Rendered): Promise<void>;
   scaleChild(child: ObservedDeployment, replicas: number): Promise<void>;
+  /** Writes down what the child's pod was started with or, with a time, what its next pod will be: then it is replaced. */
+  recordContents(child: ObservedDeployment, contents: Contents, restartedAt?: string): Promise<void>;
   writeStatus(daemon: ClariveDaemon, status: ClariveDaemonStatus): Promise<void>;
   writeDispatcherStatus(dispatcher: ClariveDispatcher, status: ClariveDispatcherStatus): Promise<void>;
   /** Tells an Event about the object. Returns at once; an Event may get lost. */

@@ -51,7 +51,7 @@ export function unlessTaken(
 
 /** Whether the daemon would run after this write. */
 function wouldRun(write: NextWrite): boolean {
-  return ['nothing', 'create', 'apply', 'scale'].includes(write.do);
+  return ['nothing', 'create', 'apply', 'restart', 'record', 'scale'].includes(write.do);
 }
 
 /** What one daemon has to do with an identity. */

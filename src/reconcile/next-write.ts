@@ -1,6 +1,8 @@
 /** Decides what the child needs, from facts alone. */
 import { kind, type ClariveDaemon } from '../api/clarive-daemon.ts';
+import type { Contents, Reference } from '../api/contents.ts';
 import type { Desired, Rendered } from '../desired/deployment.ts';
+import { nameReferences, noNews, type News } from '../desired/references.ts';
 import type { ObservedDeployment } from '../status/observed.ts';
 
 export type NextWrite =
@@ -8,6 +10,10 @@ export type NextWrite =
   | { do: 'create'; desired: Rendered }
   | { do: 'apply'; child: ObservedDeployment; desired: Rendered }
   | { do: 'scale'; child: ObservedDeployment; replicas: number }
+  /** The child is as desired, and what its pod was started with has changed. */
+  | { do: 'restart'; child: ObservedDeployment; contents: Contents; changed: readonly Reference[] }
+  /** What the child was started with is to be written on it: no pod lacks anything. */
+  | { do: 'record'; child: ObservedDeployment; contents: Contents }
   /** The child differs, and is left so because `spec.paused` asks for it. */
   | { do: 'leave'; message: string }
   /** The child differs, and is left so until its turn comes: see `inTurn`. */
@@ -20,7 +26,7 @@ export type NextWrite =
   | { do: 'yield'; message: string };
 
 /** What brings the child in line with the spec. */
-type Due = Extract<NextWrite, { do: 'create' | 'apply' | 'scale' }>;
+type Due = Extract<NextWrite, { do: 'create' | 'apply' | 'restart' | 'scale' }>;
 
 /**
  * Start and stop are decided here: a child that differs in nothing else is scaled to the wanted `replicas`. A stop comes before
@@ -32,11 +38,12 @@ export function nextWrite(
   replicas: number,
   desired: Desired,
   child: ObservedDeployment | undefined,
+  news = noNews,
 ): NextWrite {
   if (daemon.metadata.deletionTimestamp !== undefined) return { do: 'nothing' };
   if (!child)
     return 'invalid' in desired ? { do: 'nothing' } : unlessPaused(daemon, { do: 'create', desired });
-  return whileNotOurs(daemon, child) ?? bringInLine(daemon, replicas, desired, child);
+  return whileNotOurs(daemon, child) ?? bringInLine(daemon, replicas, desired, child, news);
 }
 
 /** What to do about a child that is not ours to write to, if it is one. An orphan of ours has lost its owner, as after a restore. */
@@ -56,11 +63,15 @@ function bringInLine(
   replicas: number,
   desired: Desired,
   child: ObservedDeployment,
+  { contents, isRecorded, changed }: News,
 ): NextWrite {
   const scale = { do: 'scale', child, replicas } as const;
   if (replicas === 0 && child.replicas > 0) return unlessPaused(daemon, scale);
   if ('invalid' in desired) return { do: 'nothing' };
   if (child.carries !== desired.digest) return unlessPaused(daemon, { do: 'apply', child, desired });
+  if (changed.length > 0 && replicas > 0)
+    return unlessPaused(daemon, { do: 'restart', child, contents, changed });
+  if (changed.length === 0 && !isRecorded && !daemon.spec.paused) return { do: 'record', child, contents };
   return child.replicas === replicas ? { do: 'nothing' } : unlessPaused(daemon, scale);
 }
 
@@ -73,6 +84,8 @@ function unlessPaused(daemon: ClariveDaemon, write: Due): NextWrite {
 function lackOf(write: Due): string {
   if (write.do === 'create') return 'The Deployment is missing and is not created';
   if (write.do === 'apply') return 'The Deployment differs from the spec and is left alone';
+  if (write.do === 'restart')
+    return `${nameReferences(write.changed)} changed after the start, and the Deployment is left alone`;
   return `The daemon shall ${write.replicas === 0 ? 'be stopped' : 'run'}, but its Deployment is left alone`;
 }
 

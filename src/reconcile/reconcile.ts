@@ -3,12 +3,16 @@
  * lost, repeated or late: the last one makes it right.
  */
 import type { ClariveDaemon } from '../api/clarive-daemon.ts';
-import { keyOf, type ObjectKey } from '../api/object-key.ts';
+import type { Reference } from '../api/contents.ts';
+import { keyOf, splitKey, type ObjectKey } from '../api/object-key.ts';
 import { wantedReplicas } from '../desired/deployment.ts';
 import { inTermsOfSpec } from '../desired/field-of-spec.ts';
+import { nameReferences, newsOf, type News } from '../desired/references.ts';
+import { nextRestart } from '../desired/restart.ts';
 import { dispatcherOf, type Dispatching } from '../desired/settings.ts';
 import { daemonStatus, type WriteOutcome } from '../status/daemon-status.ts';
-import type { Cluster } from './cluster.ts';
+import type { ObservedDeployment } from '../status/observed.ts';
+import type { Cluster, DaemonEvent } from './cluster.ts';
 import { unlessTaken } from './contention.ts';
 import { RefusedError } from './errors.ts';
 import type { Gatekeeper } from './gatekeeper.ts';
@@ -45,12 +49,15 @@ export async function reconcile(key: ObjectKey, dependencies: Dependencies): Pro
 
   const dispatcher = dispatcherOf(daemon, (name) => cluster.dispatcher(name));
   const wanted = wantedReplicas(daemon, dispatcher);
-  const desired = renderings.of(daemon, dispatcher, cluster.child(key)?.restartedAt);
-  const next = nextWrite(daemon, wanted, desired, cluster.child(key));
+  const child = cluster.child(key);
+  const news = newsOfPod(daemon, dispatcher, child, dependencies);
+  const restartedAt = news.changed.length > 0 ? nextRestart(now(), child?.restartedAt) : child?.restartedAt;
+  const desired = renderings.of(daemon, dispatcher, { restartedAt, contents: news.contents });
+  const next = nextWrite(daemon, wanted, desired, child, news);
   const due = unlessTaken(next, { daemon, dispatcher, desired }, dependencies);
   const write = inTurn(due, daemon, dispatcher, dependencies);
   for (const warning of warningsOf(daemon, write)) cluster.recordEvent(daemon, warning);
-  const done = await carryOut(write, { daemon, dispatcher }, cluster);
+  const done = await carryOut(write, { daemon, dispatcher }, dependencies);
   if (done.is === 'written') return { requeueAfterMs: 0 };
   const start = await letStart(daemon, done, dependencies);
   const { outcome } = start;
@@ -75,6 +82,22 @@ export async function reconcile(key: ObjectKey, dependencies: Dependencies): Pro
   return soonest(heldBackMs, recheckAfterMs, retryAfterMs(outcome), start.recheckAfterMs);
 }
 
+/** Whether the ConfigMaps and Secrets that the pod names have changed since it was started. One that is yet to come takes what there is. */
+function newsOfPod(
+  daemon: ClariveDaemon,
+  dispatcher: Dispatching,
+  child: ObservedDeployment | undefined,
+  { cluster, renderings }: Dependencies,
+): News {
+  const key = keyOf(daemon);
+  const references = renderings.references(daemon, dispatcher);
+  const digestOf = (reference: Reference) => cluster.digest(splitKey(key).namespace, reference);
+  const news = newsOf(references, child?.contents, digestOf);
+  if (news.changed.length === 0 || child?.replicas !== 0) return news;
+  const isDown = cluster.pods(key).every(({ finished }) => finished);
+  return isDown ? { ...news, changed: [] } : news;
+}
+
 /** A refusal may end without any news of it here: a quota is raised, a policy is corrected. */
 const refusedRetryMs = 30_000;
 
@@ -95,7 +118,7 @@ interface Authors {
 async function carryOut(
   write: NextWrite,
   { daemon, dispatcher }: Authors,
-  cluster: Cluster,
+  { cluster, now }: Dependencies,
 ): Promise<WriteOutcome | Written> {
   try {
     switch (write.do) {
@@ -107,6 +130,17 @@ async function carryOut(
         return { is: 'written' };
       case 'scale':
         await cluster.scaleChild(write.child, write.replicas);
+        return { is: 'written' };
+      case 'restart':
+        await cluster.recordContents(
+          write.child,
+          write.contents,
+          nextRestart(now(), write.child.restartedAt),
+        );
+        cluster.recordEvent(daemon, restartEvent(write.changed));
+        return { is: 'written' };
+      case 'record':
+        await cluster.recordContents(write.child, write.contents);
         return { is: 'written' };
       case 'nothing':
         return { is: 'settled' };
@@ -127,6 +161,11 @@ async function carryOut(
     const message = inTermsOfSpec(outcome.message, write.desired.deployment, daemon, dispatcher);
     return { ...outcome, message };
   }
+}
+
+function restartEvent(changed: readonly Reference[]): DaemonEvent {
+  const message = `The daemon is restarted, because ${nameReferences(changed)} changed`;
+  return { type: 'Normal', reason: 'ReferenceChanged', message };
 }
 
 function outcomeOf(error: unknown, what: string): Extract<WriteOutcome, { is: 'refused' | 'failed' }> {

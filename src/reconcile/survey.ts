@@ -1,30 +1,20 @@
-/** How the daemons of a dispatcher stand to a change of what they share. */
+/** How daemons stand to a change of what they share. */
 import type { ClariveDaemon } from '../api/clarive-daemon.ts';
-import type { ClariveDispatcher } from '../api/clarive-dispatcher.ts';
 import { reasonTable } from '../api/conditions.ts';
 import { keyOf } from '../api/object-key.ts';
-import { parseOrigin, type Origin } from '../api/origin.ts';
 import { wantedReplicas } from '../desired/deployment.ts';
-import { canonicalService } from '../presets/presets.ts';
+import { dispatcherOf, type Dispatching } from '../desired/settings.ts';
 import { healthOf, type Health } from '../status/daemon-status.ts';
-import type { ObservedDeployment } from '../status/observed.ts';
 import { isReported, isUpToDate } from '../status/reported.ts';
 import type { Cluster } from './cluster.ts';
 import type { Renderings } from './renderings.ts';
+import type { SharedChange } from './shared-change.ts';
 
 export interface Surroundings {
   cluster: Cluster;
   renderings: Renderings;
   /** Wall clock, in milliseconds since 1970. */
   now: () => number;
-}
-
-/** Of the shared settings, what a child does not have yet. */
-export interface Change {
-  of: 'shared' | 'service';
-  /** Of which service it is, in its canonical form; undefined: of all. */
-  service: string | undefined;
-  to: Origin;
 }
 
 export interface Standing {
@@ -41,84 +31,65 @@ export interface Standing {
 export const provenMs = 10_000;
 
 /**
- * Looks at every daemon of a dispatcher, and keeps what it saw for a tenth of a millisecond for each: while ten thousand ask about one
+ * Looks at every daemon to which a change comes, and keeps what it saw for a tenth of a millisecond for each: while ten thousand ask about one
  * another, not each of them looks at all. With fewer than ten every look is a new one.
  */
 export class Surveys {
   readonly #kept = new Map<string, { standings: Standing[]; atMs: number; untilMs: number }>();
 
   /** As `survey`, a moment ago. */
-  recent(change: Change, dispatcher: ClariveDispatcher, surroundings: Surroundings): Standing[] {
-    const { of, to, service = '' } = change;
-    const { uid, generation } = dispatcher.metadata;
-    const about = [uid, generation, of, to[of], service].join(' ');
+  recent(change: SharedChange, surroundings: Surroundings): Standing[] {
+    const { id } = change;
     const nowMs = surroundings.now();
-    const kept = this.#kept.get(about);
+    const kept = this.#kept.get(id);
     if (kept && kept.atMs <= nowMs && nowMs < kept.untilMs) return kept.standings;
-    const { standings, daemons } = survey(change, dispatcher, surroundings);
+    const { standings, daemons } = survey(change, surroundings);
     this.#forgetOld(nowMs);
-    this.#kept.set(about, { standings, atMs: nowMs, untilMs: nowMs + Math.floor(daemons / 10) });
+    this.#kept.set(id, { standings, atMs: nowMs, untilMs: nowMs + Math.floor(daemons / 10) });
     return standings;
   }
 
   #forgetOld(nowMs: number): void {
-    for (const [about, { atMs, untilMs }] of this.#kept)
-      if (nowMs < atMs || nowMs >= untilMs) this.#kept.delete(about);
+    for (const [id, { atMs, untilMs }] of this.#kept)
+      if (nowMs < atMs || nowMs >= untilMs) this.#kept.delete(id);
   }
 }
 
 /** All for whom somebody may have to wait, in the order of their names. */
 export function survey(
-  change: Change,
-  dispatcher: ClariveDispatcher,
+  change: SharedChange,
   surroundings: Surroundings,
 ): { standings: Standing[]; daemons: number } {
-  const all = surroundings.cluster.attached(keyOf(dispatcher));
+  const all = change.comesTo(surroundings.cluster);
   const standings = all
-    .flatMap((daemon) => standingOf(daemon, change, dispatcher, surroundings) ?? [])
+    .flatMap((daemon) => standingOf(daemon, change, surroundings) ?? [])
     .toSorted((a, b) => (a.name < b.name ? -1 : 1));
   return { standings, daemons: all.length };
 }
 
 function standingOf(
   daemon: ClariveDaemon,
-  change: Change,
-  dispatcher: ClariveDispatcher,
-  surroundings: Surroundings,
+  change: SharedChange,
+  { cluster, renderings, now }: Surroundings,
 ): Standing | undefined {
-  const { cluster, now } = surroundings;
   const { name, uid, deletionTimestamp } = daemon.metadata;
   const child = cluster.child(keyOf(daemon));
   if (!child || child.deleting || child.controller?.uid !== uid || deletionTimestamp !== undefined)
     return undefined;
+  const dispatcher = dispatcherOf(daemon, (key) => cluster.dispatcher(key));
   if (wantedReplicas(daemon, dispatcher) === 0) return undefined;
 
-  const isTaken = hasTaken(change, daemon, child);
-  if (isTaken ? child.replicas === 0 : !isToTake(daemon, child, dispatcher, surroundings)) return undefined;
+  const isTaken = change.isTaken(daemon, child);
+  if (isTaken && child.replicas === 0) return undefined;
+  // What is paused or refused will not be changed.
+  if (!isTaken && (daemon.spec.paused || isRefused(daemon, dispatcher))) return undefined;
+  if (!isTaken && !change.isToTake(child, renderings.of(daemon, dispatcher))) return undefined;
   const health = healthOf({ daemon, child, pods: cluster.pods(child.key), nowMs: now() });
   const { active } = health;
   if (!isTaken) return { name, is: 'toTake', active, provenAtMs: Infinity };
   const provenAtMs = provenAt(health);
   if (provenAtMs <= now()) return undefined;
   return { name, is: hasFailed(health) ? 'failed' : 'unproven', active, provenAtMs };
-}
-
-/** Whether the change is still to come to this child, and will not be refused. */
-function isToTake(
-  daemon: ClariveDaemon,
-  child: ObservedDeployment,
-  dispatcher: ClariveDispatcher,
-  { renderings }: Surroundings,
-): boolean {
-  if (daemon.spec.paused || isRefused(daemon, dispatcher)) return false;
-  const desired = renderings.of(daemon, dispatcher);
-  return 'digest' in desired && child.carries !== desired.digest;
-}
-
-function hasTaken({ of, to, service }: Change, daemon: ClariveDaemon, child: ObservedDeployment): boolean {
-  const has = parseOrigin(child.origin);
-  if (has?.dispatcher !== to.dispatcher || has[of] !== to[of]) return false;
-  return service === undefined || canonicalService(daemon.spec.service) === service;
 }
 
 /** A crash in this pod makes it take ten minutes, until it is forgotten. */
@@ -132,6 +103,6 @@ function hasFailed({ reason, crashes }: Health): boolean {
 }
 
 /** The API server or the operator has refused the present specs: nothing is changed, and nobody has to wait for it. */
-export function isRefused(daemon: ClariveDaemon, dispatcher: ClariveDispatcher): boolean {
-  return isUpToDate(daemon, dispatcher) && isReported(daemon, 'Stalled');
+export function isRefused(daemon: ClariveDaemon, dispatcher: Dispatching): boolean {
+  return dispatcher !== 'missing' && isUpToDate(daemon, dispatcher) && isReported(daemon, 'Stalled');
 }

@@ -59,6 +59,7 @@ export function daemonStatus(observation: Observation): StatusReport {
     invalid: 'invalid' in desired ? desired : undefined,
     wanted,
     stoppedBy: stoppedBy(daemon, dispatcher),
+    authors: typeof dispatcher === 'object' ? { daemon, dispatcher } : undefined,
     outcome,
   });
   const progress = judgeProgress(judgement, daemon, nowMs);
@@ -109,6 +110,7 @@ export function healthOf(observation: Pick<Observation, 'daemon' | 'child' | 'po
     invalid: undefined,
     wanted: 1,
     stoppedBy: undefined,
+    authors: undefined,
     outcome: { is: 'settled' },
   });
   const startedAt = seen.pod?.container?.startedAt;

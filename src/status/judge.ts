@@ -2,6 +2,7 @@
 import type { Reason } from '../api/conditions.ts';
 import { exclusiveGate } from '../api/labels.ts';
 import type { Unrenderable } from '../desired/deployment.ts';
+import type { Authors } from './authors.ts';
 import { crashLoopAfter, endsEarly, isCrash, isRecycling, isStable } from './crashes.ts';
 import type {
   Companion,
@@ -52,6 +53,8 @@ export interface Facts {
   /** The daemon was last reported as Running. */
   wasRunning: boolean;
   outcome: WriteOutcome;
+  /** Of a daemon with a dispatcher: who may have to correct something. */
+  authors: Authors | undefined;
   nowMs: number;
 }
 
@@ -66,7 +69,7 @@ export interface Judgement {
 
 export function judge(facts: Facts): Judgement {
   const { message, detail, ...judgement } = judgeFirst(facts);
-  const told = withRemedy(judgement.reason, clean(message));
+  const told = withRemedy(judgement.reason, clean(message), facts.authors);
   return { ...judgement, message: told, detail: detail && clean(detail) };
 }
 

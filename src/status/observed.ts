@@ -1,5 +1,7 @@
 /** What is kept of the objects in the cluster: the few fields that decide what to write and what to report. */
+import { parseContents, type Contents } from '../api/contents.ts';
 import {
+  contentsAnnotation,
   daemonContainer,
   dispatcherLabel,
   exclusiveGate,
@@ -30,6 +32,8 @@ export interface ObservedDeployment {
   carries: string | undefined;
   /** What it was made of: see `Origin`; undefined without a dispatcher. */
   origin: string | undefined;
+  /** What its pod was started with; undefined if that is not written on it. */
+  contents: Contents | undefined;
   /** The generation that the Deployment controller has seen; what follows is about that one. */
   observedGeneration: number;
   currentReplicas: number;
@@ -179,6 +183,7 @@ export function observeDeployment(object: unknown, carries: string | undefined):
     restartedAt: spec?.template?.metadata?.annotations?.[restartedAtAnnotation],
     carries,
     origin: metadata.annotations?.[originAnnotation],
+    contents: parseContents(metadata.annotations?.[contentsAnnotation]),
     observedGeneration: status?.observedGeneration ?? 0,
     currentReplicas: status?.replicas ?? 0,
     updatedReplicas: status?.updatedReplicas ?? 0,

@@ -1,5 +1,6 @@
 /** What to do about it, because Kubernetes' words mostly tell only what is wrong. The operator's own tell both. */
 import type { Reason } from '../api/conditions.ts';
+import { withAuthor, type Authors } from './authors.ts';
 
 type Remedy = [reason: Reason, says: RegExp, remedy: string];
 
@@ -98,8 +99,9 @@ const remedies: readonly Remedy[] = [
   ['AdmissionRejected', /./, 'change the spec accordingly, or the policy'],
 ];
 
-/** The message with its remedy, if it needs one. */
-export function withRemedy(reason: Reason, message: string): string {
-  const found = remedies.find(([of, says]) => of === reason && says.test(message));
-  return found ? `${message.replace(/\.$/, '')}; ${found[2]}` : message;
+/** The message with its remedy, if it needs one; of a daemon with a dispatcher it tells whose spec is to be corrected. */
+export function withRemedy(reason: Reason, message: string, authors?: Authors): string {
+  const [, , remedy] = remedies.find(([of, says]) => of === reason && says.test(message)) ?? [];
+  if (remedy === undefined) return message;
+  return `${message.replace(/\.$/, '')}; ${authors ? withAuthor(remedy, message, authors) : remedy}`;
 }

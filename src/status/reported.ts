@@ -15,10 +15,13 @@ export function waitsForTurn(daemon: ClariveDaemon): boolean {
   return reported(daemon, 'Ready')?.reason === 'WaitingForTurn';
 }
 
-/** Whether the status is about the present specs, its own and its dispatcher's. */
-export function isUpToDate({ metadata, status }: ClariveDaemon, dispatcher: ClariveDispatcher): boolean {
+/** Whether the status is about the present specs, its own and its dispatcher's, if it has one. */
+export function isUpToDate(
+  { metadata, status }: ClariveDaemon,
+  dispatcher: ClariveDispatcher | undefined,
+): boolean {
   return (
     status?.observedGeneration === metadata.generation &&
-    status?.dispatcherGeneration === dispatcher.metadata.generation
+    status?.dispatcherGeneration === dispatcher?.metadata.generation
   );
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { restartedAtAnnotation } from '../../src/api/labels.ts';
 import type { PodTemplate } from '../../src/api/kubernetes.ts';
-import { keepRestart } from '../../src/desired/restart.ts';
+import { keepRestart, nextRestart } from '../../src/desired/restart.ts';
 
 function restartedAt(own: string | undefined, child: string | undefined): string | undefined {
   const annotations = own === undefined ? {} : { [restartedAtAnnotation]: own };
@@ -42,4 +42,17 @@ describe('a restart', () => {
     const template: PodTemplate = { metadata: { labels: {} }, spec: { containers: [] } };
     assert.deepEqual(keepRestart(template, noon).metadata.annotations, { [restartedAtAnnotation]: noon });
   });
+});
+
+describe('the next restart', () => {
+  const nowMs = Date.parse(noon);
+  const rows: [name: string, set: string | undefined, gives: string][] = [
+    ['is now', undefined, noon],
+    ['is now after an earlier one', morning, noon],
+    ['comes after one of the same second, which would change nothing', noon, '2026-11-22T12:00:01Z'],
+    ['comes after one that lies ahead', '2027-01-01T00:00:00+01:00', '2026-12-31T23:00:01Z'],
+    ['replaces what is no time', 'now', noon],
+    ['is a time, too, where no later one exists', '+275760-09-13T00:00:00Z', '+275760-09-13T00:00:00Z'],
+  ];
+  for (const [name, set, gives] of rows) test(name, () => assert.equal(nextRestart(nowMs + 999, set), gives));
 });

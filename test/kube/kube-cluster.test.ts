@@ -6,6 +6,7 @@ import { desiredDeployment, type Rendered } from '../../src/desired/deployment.t
 import { dispatcherKeyOf } from '../../src/desired/settings.ts';
 import { overlayChild } from '../../src/desired/overlay.ts';
 import { ApiError } from '../../src/kube/api-error.ts';
+import type { ObservedContent } from '../../src/kube/content.ts';
 import { EventRecorder } from '../../src/kube/event-recorder.ts';
 import { KubeCluster, type StoredDaemon, type StoredDispatcher } from '../../src/kube/kube-cluster.ts';
 import type { RawObject } from '../../src/kube/reflector.ts';
@@ -61,6 +62,7 @@ function aCluster(...answers: Answer[]) {
     if (answer instanceof Error) throw answer;
     return answer as T;
   };
+  const aContentStore = () => new Store<ObservedContent>(() => undefined);
   const children = new Store<ObservedDeployment>(() => undefined);
   const dispatchers = new Store<StoredDispatcher>(() => undefined);
   const daemons = new Store<StoredDaemon>(
@@ -76,6 +78,7 @@ function aCluster(...answers: Answer[]) {
     () => undefined,
     ({ podUid }) => [podUid],
   );
+  const contents = { ConfigMap: aContentStore(), Secret: aContentStore() };
   const transport = { request };
   const cluster = new KubeCluster({
     transport,
@@ -84,6 +87,7 @@ function aCluster(...answers: Answer[]) {
       daemons,
       children,
       pods,
+      contents,
       observeDispatcher: (object) => ({
         key: 'clarive/main',
         uid: object.metadata.uid,
@@ -368,6 +372,32 @@ describe('a scale', () => {
     assert.equal(cluster.child('clarive/purge')?.replicas, 1);
     assert.deepEqual(written, []);
   });
+});
+
+describe('what a pod was started with', () => {
+  const contents = { 'ConfigMap/settings': '1', 'Secret/smtp': null };
+  const annotations = { 'clarive.com/contents': '{"ConfigMap/settings":"1","Secret/smtp":null}' };
+  const template = {
+    metadata: { annotations: { 'kubectl.kubernetes.io/restartedAt': '2026-11-23T12:00:00Z' } },
+  };
+  const rows: [does: string, restartedAt: string[], rest: object, told: string][] = [
+    ['is written on the child, and nothing else', [], {}, 'References recorded'],
+    ['is written with the restart', ['2026-11-23T12:00:00Z'], { spec: { template } }, 'Deployment restarted'],
+  ];
+  for (const [does, restartedAt, rest, told] of rows)
+    test(does, async () => {
+      const { cluster, child, requests, written, signal } = aCluster(
+        childObject(11, { metadata: { annotations } }),
+      );
+      await cluster.recordContents(child, contents, ...restartedAt);
+      const body = { metadata: { uid: 'child-1', annotations }, ...rest };
+      const contentType = 'application/merge-patch+json';
+      assert.deepEqual(requests, [
+        { method: 'PATCH', path: `${path}/purge`, body, query: strict, contentType, signal },
+      ]);
+      assert.deepEqual(cluster.child('clarive/purge')?.contents, contents);
+      assert.deepEqual(written, [['clarive/purge', told, { references: Object.keys(contents) }]]);
+    });
 });
 
 test('a status is a merge patch of the status subresource, for the very daemon that was seen', async () => {

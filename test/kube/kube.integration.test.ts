@@ -430,6 +430,7 @@ function aCluster(t: TestContext, { namespace }: KubeClient) {
       daemons: new Store(() => undefined),
       children,
       pods: new Store<ObservedPod>(() => undefined),
+      contents: { ConfigMap: new Store(() => undefined), Secret: new Store(() => undefined) },
       observeDispatcher: () => assert.fail('No dispatcher is written'),
       mountFailures: new Store(() => undefined),
       observeDaemon: () => assert.fail('No daemon is written'),

@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { ClariveDaemon } from '../../src/api/clarive-daemon.ts';
 import { managedByLabel } from '../../src/api/labels.ts';
 import type { ObjectKey } from '../../src/api/object-key.ts';
 import { isExclusive } from '../../src/presets/identity.ts';
@@ -28,6 +29,13 @@ function ifChild(edit: (cluster: FakeCluster, key: ObjectKey, random: () => numb
   return ({ cluster }, key, random) => cluster.children.has(key) && edit(cluster, key, random);
 }
 
+/** What the daemon's pod is started with, or without. */
+const settings = 'clarive/ConfigMap/settings';
+
+function aDaemonOf(service: string): ClariveDaemon {
+  return aDaemon({ service, envFrom: [{ configMapRef: { name: 'settings', optional: true } }] });
+}
+
 const steps: Record<string, Step> = {
   scale: ifDaemon((cluster, key, random) => cluster.editDaemon(key, { replicas: pick(random, 0, 1) })),
   image: ifDaemon((cluster, key, random) =>
@@ -36,6 +44,11 @@ const steps: Record<string, Step> = {
   config: ifDaemon((cluster, key, random) =>
     cluster.editDaemon(key, { config: pick(random, { frequency: 5 }, { big: 2 ** 60 }) }),
   ),
+  settings: ({ cluster }, _, random) => {
+    const content = pick(random, undefined, '1', '2', '3');
+    if (content === undefined) cluster.contents.delete(settings);
+    else cluster.contents.set(settings, content);
+  },
   pause: ifDaemon((cluster, key, random) => cluster.editDaemon(key, { paused: random() < 0.5 })),
   recreate: ({ cluster }, key) => recreate(cluster, key),
   'begin to delete': ifDaemon((cluster, key) => cluster.beginDeletion(key, ['example.com/hold'])),
@@ -94,7 +107,7 @@ const steps: Record<string, Step> = {
 function recreate(cluster: FakeCluster, key: ObjectKey): void {
   const service = cluster.daemon(key)?.spec.service;
   cluster.deleteDaemon(key);
-  cluster.putDaemon(aDaemon(service === undefined ? {} : { service }));
+  cluster.putDaemon(aDaemonOf(service ?? services[0]));
 }
 
 const stepNames = Object.keys(steps);
@@ -137,6 +150,12 @@ function assertChildIsAsDesired({ cluster }: Scene, key: ObjectKey): void {
   );
 }
 
+function assertStartedWithNewest({ cluster }: Scene, key: ObjectKey): void {
+  const content = cluster.contents.get(settings);
+  if (content === undefined) return;
+  for (const { startedWith } of cluster.existingPods(key)) assert.equal(startedWith?.get(settings), content);
+}
+
 /** What no reader of a status may ever be told, if the watches show what there is. */
 function assertNoLie({ cluster }: Scene, key: ObjectKey, verdict: string): void {
   const live = cluster.existingPods(key).filter(({ phase }) => phase !== 'Failed');
@@ -153,7 +172,7 @@ function assertAlone({ cluster }: Scene, key: ObjectKey): void {
   assert.ok(mayRun.length <= 1, mayRun.map(({ name }) => name).join(' and '));
 }
 
-const services = ['service.purge.daemon', 'service.scheduler'];
+const services = ['service.purge.daemon', 'service.scheduler'] as const;
 const games = services.flatMap((service) => seeds(40).map((seed) => ({ service, seed })));
 
 for (const { service, seed } of games) {
@@ -163,7 +182,7 @@ for (const { service, seed } of games) {
       const scene = new Scene();
       const { cluster } = scene;
       cluster.lagging = lagging;
-      const key = cluster.putDaemon(aDaemon({ service }));
+      const key = cluster.putDaemon(aDaemonOf(service));
       const taken: string[] = [];
       for (let step = 0; step < 80; step++) {
         const name = pick(random, 'visit', ...stepNames);
@@ -183,6 +202,7 @@ for (const { service, seed } of games) {
       const trail = taken.join(', ');
       assert.match(scene.verdict(key), expectedVerdict(scene, key), trail);
       assertChildIsAsDesired(scene, key);
+      assertStartedWithNewest(scene, key);
       cluster.writes = [];
       scene.restartOperator();
       await scene.visit(key);

@@ -10,12 +10,21 @@ import type {
   ClariveDispatcherStatus,
 } from '../../src/api/clarive-dispatcher.ts';
 import type { Deployment } from '../../src/api/kubernetes.ts';
-import { keyOf, type ObjectKey } from '../../src/api/object-key.ts';
 import {
+  entryOf,
+  formatContents,
+  referentOf,
+  type Contents,
+  type Reference,
+} from '../../src/api/contents.ts';
+import { keyOf, splitKey, type ObjectKey } from '../../src/api/object-key.ts';
+import {
+  contentsAnnotation,
   dispatcherLabel,
   exclusiveGate,
   fieldManager,
   managedByLabel,
+  restartedAtAnnotation,
   serviceLabel,
 } from '../../src/api/labels.ts';
 import { carries } from '../../src/desired/compare.ts';
@@ -39,6 +48,8 @@ export interface FakePod extends RawPodOptions {
   name: string;
   /** The template that it was made of, as text. */
   template: string;
+  /** What ConfigMaps and Secrets held when it was started. */
+  startedWith?: ReadonlyMap<string, string>;
 }
 
 export const defaults: DaemonDefaults = { image: 'clarive:7', images: {}, environment: 'clarive' };
@@ -48,6 +59,8 @@ export class FakeCluster implements Cluster {
   readonly daemons = new Map<ObjectKey, ClariveDaemon>();
   readonly children = new Map<ObjectKey, FakeChild>();
   readonly allPods = new Map<ObjectKey, FakePod[]>();
+  /** What ConfigMaps and Secrets hold, by names such as `clarive/Secret/smtp`. */
+  readonly contents = new Map<string, string>();
   /** Every write of the operator since it was last emptied, such as `scale purge to 0`. */
   writes: string[] = [];
   events: string[] = [];
@@ -154,6 +167,17 @@ export class FakeCluster implements Cluster {
     return observeDeployment(child, isCarried ? desired.digest : undefined);
   }
 
+  startedWith(namespace: string, reference: Reference): ObservedDeployment[] {
+    return [...this.children.keys()]
+      .filter((key) => splitKey(key).namespace === namespace)
+      .flatMap((key) => this.child(key) ?? [])
+      .filter(({ contents = {} }) => entryOf(reference) in contents);
+  }
+
+  digest(namespace: string, reference: Reference): string | undefined {
+    return this.contents.get(referentOf(namespace, entryOf(reference)));
+  }
+
   pods(key: ObjectKey): ObservedPod[] {
     if (!this.lagging) this.deliverPods(key);
     return (this.#shownPods.get(key) ?? []).map((pod) => aPod(pod));
@@ -231,6 +255,20 @@ export class FakeCluster implements Cluster {
     if (shown) this.#shownChildren.set(key, { ...shown, spec: { ...shown.spec, replicas } }); // all that the answer tells
   }
 
+  async recordContents({ key, uid }: ObservedDeployment, contents: Contents, restartedAt?: string) {
+    const { name } = splitKey(key);
+    this.#write(restartedAt === undefined ? `record ${name}` : `restart ${name} at ${restartedAt}`);
+    this.#mayFail();
+    this.#sameChild(key, uid);
+    this.editChild(key, ({ metadata, spec: { template } }) => {
+      metadata.annotations = { ...metadata.annotations, [contentsAnnotation]: formatContents(contents) };
+      if (restartedAt === undefined) return;
+      const annotations = { ...template.metadata.annotations, [restartedAtAnnotation]: restartedAt };
+      template.metadata = { ...template.metadata, annotations };
+    });
+    this.deliverChild(key);
+  }
+
   async writeStatus(daemon: ClariveDaemon, status: ClariveDaemonStatus): Promise<void> {
     const ready = status.conditions?.find(({ type }) => type === 'Ready');
     this.#write(`status ${daemon.metadata.name} ${ready?.reason}`);
@@ -282,11 +320,13 @@ export class FakeCluster implements Cluster {
   /** Pods that are deleted go, the others run, unless they are gated, or their template has what `isBad`: then they crash. */
   runKubelet(key: ObjectKey): boolean {
     const before = this.existingPods(key);
+    const started = { startedWith: new Map(this.contents) };
     const pods = before
       .filter(({ deleting }) => !deleting)
-      .map((pod) =>
-        pod.gates?.length ? pod : this.isBad(pod.template) ? crashed(pod) : withoutTrouble(pod),
-      );
+      .map((pod) => {
+        if (pod.gates?.length) return pod;
+        return { ...started, ...(this.isBad(pod.template) ? crashed(pod) : withoutTrouble(pod)) };
+      });
     this.allPods.set(key, pods);
     return JSON.stringify(before) !== JSON.stringify(pods);
   }
@@ -408,11 +448,13 @@ function crashed({ createdAt = at(0), ...pod }: FakePod): FakePod {
   return { ...identifying(pod), createdAt, container };
 }
 
-function identifying({ name, daemon, template, service, dispatcher, id }: FakePod): FakePod {
+function identifying(pod: FakePod): FakePod {
+  const { name, daemon, template, service, dispatcher, id, startedWith } = pod;
   return {
     name,
     template,
     dispatcher,
+    ...(startedWith && { startedWith }),
     ...(daemon && { daemon }),
     ...(service && { service }),
     ...(id && { id }),

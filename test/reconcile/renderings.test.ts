@@ -41,7 +41,7 @@ test('keeps the later restart of the child', () => {
   const { defaults, renderings } = aRenderings();
   const [daemon, later] = [generation(1), '2026-11-22T12:00:00Z'];
   const desired = desiredDeployment(daemon, defaults, { childRestartedAt: later });
-  assert.deepEqual({ ...renderings.of(daemon, undefined, later) }, desired);
+  assert.deepEqual({ ...renderings.of(daemon, undefined, { restartedAt: later }) }, desired);
 });
 
 test('renders a generation once, and none for a start or a stop', () => {

@@ -1,4 +1,5 @@
 import type { ClariveDaemon } from '../../src/api/clarive-daemon.ts';
+import type { ReferenceKind } from '../../src/api/contents.ts';
 import type { ObjectKey } from '../../src/api/object-key.ts';
 import { Gatekeeper } from '../../src/reconcile/gatekeeper.ts';
 import { reconcileDispatcher } from '../../src/reconcile/reconcile-dispatcher.ts';
@@ -16,11 +17,14 @@ export class Scene {
   nowMs = startMs;
   #schedule = new StatusSchedule(() => this.nowMs);
   #dispatcherSchedule = new StatusSchedule(() => this.nowMs);
-  #renderings = new Renderings(defaults);
+  #followed: readonly ReferenceKind[];
+  #renderings: Renderings;
   #surveys = new Surveys();
   #gatekeeper = this.#aGatekeeper();
 
-  constructor() {
+  constructor(followed: readonly ReferenceKind[] = ['ConfigMap', 'Secret']) {
+    this.#followed = followed;
+    this.#renderings = new Renderings(defaults, followed);
     this.cluster.now = () => at(Math.floor((this.nowMs - startMs) / 1000));
   }
 
@@ -103,11 +107,12 @@ export class Scene {
     return key;
   }
 
-  /** A new process of the operator: it remembers nothing. */
-  restartOperator(): void {
+  /** A new process of the operator, perhaps with other switches: it remembers nothing. */
+  restartOperator(followed = this.#followed): void {
+    this.#followed = followed;
     this.#dispatcherSchedule = new StatusSchedule(() => this.nowMs);
     this.#schedule = new StatusSchedule(() => this.nowMs);
-    this.#renderings = new Renderings(defaults);
+    this.#renderings = new Renderings(defaults, this.#followed);
     this.#surveys = new Surveys();
     this.#gatekeeper = this.#aGatekeeper();
   }

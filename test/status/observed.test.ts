@@ -29,6 +29,7 @@ test('a Deployment without anything that may be absent', () => {
     restartedAt: undefined,
     carries: undefined,
     origin: undefined,
+    contents: undefined,
     observedGeneration: 0,
     currentReplicas: 0,
     updatedReplicas: 0,
