@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import type { ChildProcessByStdio } from 'node:child_process';
+import type { ChildProcess, ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
 import {
   existsSync,
@@ -58,6 +58,7 @@ export class Container {
   readonly #process: ChildProcessByStdio<null, Readable, Readable>;
   readonly #exited: Promise<number | null>;
   readonly #watcher: FSWatcher;
+  #tracer: ChildProcess | undefined;
   #output = '';
 
   static async start(options: ContainerOptions): Promise<Container> {
@@ -157,6 +158,7 @@ export class Container {
     const script = join(import.meta.dirname, 'hold-fork.pl');
     const tracer = spawn('perl', [script, String(this.#initPid())], { stdio: ['pipe', 'pipe', 'inherit'] });
     tracer.on('error', () => {}); // no perl: no lines
+    this.#tracer = tracer;
     const lines = createInterface({ input: tracer.stdout })[Symbol.asyncIterator]();
     if ((await lines.next()).value !== 'ready') return undefined;
     writeFileSync(this.#gate, '\n');
@@ -164,10 +166,11 @@ export class Container {
     return () => tracer.stdin.end();
   }
 
-  /** Waits until a process of the container exists. */
-  async processExists(pid: number): Promise<void> {
-    await waitFor(() => this.#hostPid(pid) !== undefined, {
-      what: `process ${pid}`,
+  /** Waits until process 1 has so many children. */
+  async hasChildren(count: number): Promise<void> {
+    const parent = String(this.#initPid());
+    await waitFor(() => pids().filter((pid) => statusOf(pid).get('PPid') === parent).length >= count, {
+      what: `${count} children of process 1`,
       timeoutMs: patienceMs,
       intervalMs: 1,
     });
@@ -242,6 +245,7 @@ export class Container {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#watcher.close();
+    this.#tracer?.kill('SIGKILL');
     if (this.isRunning()) this.#process.kill('SIGKILL');
     await this.#exited;
     rmSync(this.#folder, { recursive: true, force: true, maxRetries: 5 });

@@ -25,6 +25,7 @@ import {
   releaseName,
   systemNamespace,
   untilActive,
+  untilNoPod,
 } from '../stage.ts';
 
 /** A daemon that is created to see that the operator has nothing else to do. */
@@ -90,6 +91,11 @@ onStage('a kustomization as documented', [daemonNamespace], (stage) => {
       assert.deepEqual(await versionsOf(sources), before);
       t.diagnostic(`${before.length} objects`);
     }));
+
+  test('is deleted, and with its CRDs all daemons', async () => {
+    await kubectl('delete', '--kustomize', folder);
+    await untilNothingIsLeft(stage);
+  });
 });
 
 onStage('charts that are rendered', [systemNamespace, daemonNamespace], (stage) => {
@@ -130,6 +136,14 @@ onStage('charts that are rendered', [systemNamespace, daemonNamespace], (stage) 
       t.diagnostic(`${before.length} objects`);
     });
   });
+
+  test('leave CRDs that Helm takes over when it is told to', async () => {
+    const release = [releaseName, systemNamespace, ...imageValues()] as const;
+    await kubectl('delete', '--filename', files[1] ?? '');
+    await assert.rejects(install('clarive-operator', ...release), /invalid ownership metadata/);
+    await install('clarive-operator', ...release, '--take-ownership', '--force-conflicts');
+    await untilSettled(stage);
+  });
 });
 
 onStage('releases of Helm', [systemNamespace, daemonNamespace], (stage) => {
@@ -157,6 +171,14 @@ onStage('releases of Helm', [systemNamespace, daemonNamespace], (stage) => {
     assert.deepEqual(after.map(nameOf), before.map(nameOf));
     assert.deepEqual(after.map(restartsOf), before.map(restartsOf));
   });
+
+  test('are removed with everything, as documented', async () => {
+    for (const line of await documentedRemoval()) {
+      const [program, ...args] = line.split(' ');
+      await (program === 'helm' ? helm(...args) : kubectl(...args));
+    }
+    await untilNothingIsLeft(stage);
+  });
 });
 
 /** Throws if the state of the daemons is another afterwards, or the operator has written anything. */
@@ -178,6 +200,25 @@ async function changesNothing({ kube }: Stage, action: () => Promise<void>): Pro
   );
   await kubectl('delete', 'clarivedaemon', probe, '--cascade=foreground', '--namespace', daemonNamespace);
   assert.deepEqual(await stateOf(kube), before);
+}
+
+/** Waits until nothing of operator and daemons is left; a namespace may be. */
+async function untilNothingIsLeft({ kube, system }: Stage): Promise<void> {
+  await untilNoPod(kube, 'app.kubernetes.io/name=clarive-daemon');
+  await untilNoPod(system, 'app.kubernetes.io/component=operator');
+  for (const { metadata } of await kube.list(customResourceDefinitions))
+    assert.doesNotMatch(metadata?.name ?? '', /\.clarive\.com$/);
+  const roles = ['clusterroles,clusterrolebindings', '--selector=app.kubernetes.io/part-of=clarive'];
+  assert.equal(await kubectl('get', ...roles, '--output=name'), '');
+}
+
+/** The commands of docs/install.md that remove everything. */
+async function documentedRemoval(): Promise<string[]> {
+  const page = await readFile(join(chartsFolder, '../docs/install.md'), 'utf8');
+  const [, commands = ''] = /To remove everything[^`]*```sh\n([^`]*)```/.exec(page) ?? [];
+  const lines = commands.trim().split('\n');
+  assert.equal(lines.length, 3, 'The commands of docs/install.md');
+  return lines;
 }
 
 /** Waits until operator, daemons and dispatcher have nothing more to do. */
