@@ -146,6 +146,13 @@ const rows: Row[] = [
     'The daemons take over the new settings one after the other; waiting: b',
   ],
   [
+    'Progressing with the names in order, however they come',
+    ['c', 'a', 'd', 'b'].map((name) => saying(name, 'Starting')),
+    main,
+    'Progressing Reconciling',
+    'Not ready yet: a, b, c, d',
+  ],
+  [
     'DaemonsStalled with the words of the first',
     [
       saying('b', 'CrashLooping', { message: 'The daemon exited with code 1' }),

@@ -207,6 +207,14 @@ const rows: Row[] = [
     'The daemon is being deleted, and held by its finalizers: "foregroundDeletion", "example.com/backup"',
   ],
   [
+    'Stopping until its Deployment is gone, when it is deleted in the foreground',
+    {
+      daemon: aDaemon({ metadata: { deletionTimestamp: at(50), finalizers: ['foregroundDeletion'] } }),
+    },
+    'Stopping Reconciling Active',
+    'The daemon is being deleted, and goes when its Deployment and pod are gone',
+  ],
+  [
     'Stopping while somebody else keeps it: then it runs on',
     { daemon: aDaemon({ metadata: { deletionTimestamp: at(50), finalizers: ['example.com/backup'] } }) },
     'Stopping Reconciling Active',
