@@ -249,4 +249,28 @@ export const bugs: readonly Bug[] = [
     replace: 'if (!container?.lastExit || container.startedAt !== undefined) return 0;',
     tests: ['test/status/'],
   },
+  {
+    name: 'secret-digest-guessable',
+    does: 'writes a digest of a Secret by which whoever reads Deployments can try out passwords',
+    file: 'src/kube/content.ts',
+    find: "createHmac('sha256', object.metadata.uid)",
+    replace: "createHash('sha256')",
+    tests: ['test/kube/'],
+  },
+  {
+    name: 'shared-config-restarts-all',
+    does: 'restarts all daemons at once that name a ConfigMap',
+    file: 'src/reconcile/turn.ts',
+    find: "if (write.do === 'restart') return changeOfContents(write);",
+    replace: "if (write.do === 'restart') return undefined;",
+    tests: ['test/reconcile/'],
+  },
+  {
+    name: 'switch-restarts',
+    does: 'restarts daemons when it begins to look at ConfigMaps',
+    file: 'src/desired/references.ts',
+    find: 'before === null ? reference.optional : before !== undefined',
+    replace: 'before === null ? reference.optional : true',
+    tests: ['test/desired/', 'test/reconcile/'],
+  },
 ];
