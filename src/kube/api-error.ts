@@ -49,6 +49,18 @@ export function isExpired(error: unknown): boolean {
   return error instanceof ApiError && (error.code === 410 || error.reason === 'Expired');
 }
 
+/** However long a server asks to be left alone. */
+const mostRetryAfterMs = 60_000;
+
+/**
+ * How long a server that has too much to do asks to be left alone, in milliseconds; 0 if it does not. Honoured for 429 alone: a
+ * server that is starting answers 503 and asks for seconds that it doesn't need.
+ */
+export function tooManyMs(error: unknown): number {
+  if (!(error instanceof ApiError) || error.code !== 429) return 0;
+  return Math.min(error.retryAfterMs ?? 0, mostRetryAfterMs);
+}
+
 /** Whole seconds; the API server never sends the other form of Retry-After, a date. */
 function toMs(seconds: string | number | undefined): number | undefined {
   return Number(seconds) > 0 ? Number(seconds) * 1000 : undefined;

@@ -3,7 +3,7 @@
  * How long another holder's lease still lasts is judged by when its last change was seen here, never by the times written in it.
  */
 import type { ObjectKey } from '../api/object-key.ts';
-import { isConflict, isNotFound } from './api-error.ts';
+import { isConflict, isNotFound, tooManyMs } from './api-error.ts';
 import type { RawObject, ReflectorClock } from './reflector.ts';
 import { isNewer, type Stored } from './store.ts';
 import type { Transport } from './transport.ts';
@@ -141,7 +141,7 @@ export class LeaseElector {
       await this.#write({ ...this.#renewal(), acquireTime, leaseTransitions });
       return this.#begin(startedMs);
     } catch (error) {
-      const waitMs = retryMs * (0.2 + this.#options.random());
+      const waitMs = Math.max(retryMs * (0.2 + this.#options.random()), tooManyMs(error));
       const reason = isConflict(error) ? await failureOf(this.#refresh()) : error;
       if (reason !== undefined) this.#options.onError(reason, waitMs);
       if (!signal.aborted) await this.#sleep(waitMs);

@@ -1,4 +1,4 @@
-import { ApiError } from './api-error.ts';
+import { ApiError, tooManyMs } from './api-error.ts';
 
 const firstMs = 200;
 /** An unreachable server is asked about twice a second, so that its return is seen at once; one that refuses is left in peace. */
@@ -8,8 +8,6 @@ const mostNotFoundMs = 2000;
 /** A server with too much to do, or still filling its caches, says itself how long it wants to be left alone. */
 const mostTooManyMs = 2000;
 const mostRefusedMs = 30_000;
-/** However long a server asks to be left alone. */
-const mostRetryAfterMs = 60_000;
 /** A watch that held this long was healthy: the next failure starts with the first wait again. */
 const healthyMs = 120_000;
 
@@ -29,7 +27,7 @@ export class WatchBackoff {
     const isNew = lastedMs >= healthyMs || mostMs !== this.#mostMs;
     this.#lastMs = isNew ? firstMs : Math.min(this.#lastMs * 2, mostMs);
     this.#mostMs = mostMs;
-    return Math.max(this.#lastMs * (0.5 + this.#random()), retryAfterMs(failure));
+    return Math.max(this.#lastMs * (0.5 + this.#random()), tooManyMs(failure));
   }
 }
 
@@ -37,11 +35,4 @@ function limitOf(failure: unknown): number {
   if (!(failure instanceof ApiError) || failure.code >= 500) return mostUnreachableMs;
   if (failure.code === 429) return mostTooManyMs;
   return failure.code === 404 ? mostNotFoundMs : mostRefusedMs;
-}
-
-/** Honoured for 429 alone: a server that is starting answers 503 and asks for seconds that it doesn't need. */
-function retryAfterMs(failure: unknown): number {
-  return failure instanceof ApiError && failure.code === 429
-    ? Math.min(failure.retryAfterMs ?? 0, mostRetryAfterMs)
-    : 0;
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { ApiError } from '../../src/kube/api-error.ts';
 import { LeaseElector } from '../../src/kube/lease-elector.ts';
 import type { ApiRequest } from '../../src/kube/transport.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
@@ -432,4 +433,17 @@ describe('a leader', () => {
     await clock.advance(15_000);
     assert.deepEqual(a.log, ['leads', 'lost: "thief" has taken the lease', 'leads']);
   });
+});
+
+test('leaves a server that has too much to do alone for as long as it asks', async () => {
+  const { clock, server, candidates } = scene('a');
+  const [a] = candidates;
+  a.onTheWay = () => Promise.reject(new ApiError(429, '{}', { retryAfter: '5' }));
+  a.start();
+  await clock.settle();
+  a.onTheWay = async () => undefined;
+  await clock.advance(4999);
+  assert.deepEqual(server.log, []);
+  await clock.advance(1);
+  assert.deepEqual(server.log, ['POST 200']);
 });
