@@ -6,7 +6,7 @@ import { keyOf, splitKey } from '../api/object-key.ts';
 import { parseOrigin } from '../api/origin.ts';
 import type { Desired } from '../desired/deployment.ts';
 import { nameReferences } from '../desired/references.ts';
-import { nameDispatcher } from '../desired/settings.ts';
+import { entryFor, nameDispatcher } from '../desired/settings.ts';
 import { canonicalService } from '../presets/presets.ts';
 import type { ObservedDeployment } from '../status/observed.ts';
 import type { Cluster } from './cluster.ts';
@@ -19,7 +19,7 @@ export interface SharedChange {
   id: string;
   /** Who shares it, in no particular order. */
   comesTo: (cluster: Cluster) => ClariveDaemon[];
-  isTaken: (daemon: ClariveDaemon, child: ObservedDeployment) => boolean;
+  isTaken: (daemon: ClariveDaemon, child: ObservedDeployment, desired: Desired) => boolean;
   /** Whether one that has not taken it shall. */
   isToTake: (child: ObservedDeployment, desired: Desired) => boolean;
   /** Whether those who wait are told of each change of whom they wait for. */
@@ -42,10 +42,14 @@ export function changeOfSettings(
     what: `the new settings of ${nameDispatcher(name)}`,
     id: [uid, generation, part, to[part], service].join(' '),
     comesTo: (cluster) => cluster.attached(keyOf(dispatcher)),
-    isTaken(daemon, { origin }) {
+    isTaken(daemon, { origin, carries }, desired) {
       const has = parseOrigin(origin);
-      if (has?.dispatcher !== to.dispatcher || has[part] !== to[part]) return false;
-      return service === undefined || canonicalService(daemon.spec.service) === service;
+      if (has?.dispatcher !== to.dispatcher) return false;
+      if (part === 'shared') return has.shared === to.shared;
+      const other = canonicalService(daemon.spec.service);
+      if (other === service) return has.service === to.service;
+      // The same change may have altered the entries of several services.
+      return entryFor(other, dispatcher) !== undefined && 'digest' in desired && carries === desired.digest;
     },
     isToTake: ({ carries }, desired) => 'digest' in desired && carries !== desired.digest,
     isTold: true,

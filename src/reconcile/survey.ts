@@ -79,11 +79,12 @@ function standingOf(
   const dispatcher = dispatcherOf(daemon, (key) => cluster.dispatcher(key));
   if (wantedReplicas(daemon, dispatcher) === 0) return undefined;
 
-  const isTaken = change.isTaken(daemon, child);
+  const desired = renderings.of(daemon, dispatcher);
+  const isTaken = change.isTaken(daemon, child, desired);
   if (isTaken && child.replicas === 0) return undefined;
   // What is paused or refused will not be changed.
   if (!isTaken && (daemon.spec.paused || isRefused(daemon, dispatcher))) return undefined;
-  if (!isTaken && !change.isToTake(child, renderings.of(daemon, dispatcher))) return undefined;
+  if (!isTaken && !change.isToTake(child, desired)) return undefined;
   const health = healthOf({ daemon, child, pods: cluster.pods(child.key), nowMs: now() });
   const { active } = health;
   if (!isTaken) return { name, is: 'toTake', active, provenAtMs: Infinity };

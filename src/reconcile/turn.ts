@@ -66,7 +66,8 @@ function queued(hindrances: readonly Standing[], { what, isTold }: SharedChange,
   const message = failed
     ? `Keeps its old settings, because ${failed.name} fails with ${what}: mend them, or mend or stop ${failed.name}`
     : `Takes over ${what} as soon as ${before?.name} has run well with them for ${provenMs / 1000} seconds`;
-  const lastMs = hindrances.reduce((latestMs, { provenAtMs }) => Math.max(latestMs, provenAtMs), 0);
   const atMostMs = isTold ? lookAgainMs : provenMs;
-  return { do: 'queue', message, recheckAfterMs: Math.min(atMostMs, lastMs - nowMs) };
+  // When that one is proven, it may be another one that is waited for.
+  const provenInMs = (before?.provenAtMs ?? Infinity) - nowMs;
+  return { do: 'queue', message, recheckAfterMs: Math.min(atMostMs, provenInMs) };
 }

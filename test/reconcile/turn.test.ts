@@ -80,6 +80,17 @@ describe('a change of the dispatcher', () => {
     assert.deepEqual(installation.cluster.writes, ['apply c at 1']);
   });
 
+  test('that concerns several services comes to one after the other', async () => {
+    const installation = await Installation.running();
+    const services = ['a', 'c', 'd'].map((name) => ({
+      service: `service.${name}.daemon`,
+      config: { frequency: 5 },
+    }));
+    installation.change({ services });
+    assert.deepEqual(await installation.changedWithin(3), ['a']);
+    assert.deepEqual(await installation.changedWithin(60), ['c', 'd']);
+  });
+
   test('writes nothing to a daemon for which it alters nothing', async () => {
     const installation = await Installation.running();
     installation.cluster.editDaemon('clarive/b', { image: 'own:1' });
@@ -101,6 +112,14 @@ describe('a failure', () => {
         'Keeps its old settings, because a fails with the new settings of the ClariveDispatcher "main": mend them, or mend or stop a',
       );
     assert.match(installation.summary, / 3\/4$/);
+  });
+
+  test('of one service halts the others that the same change alters', async () => {
+    const installation = withBadImage(await Installation.running());
+    const services = ['a', 'c'].map((name) => ({ service: `service.${name}.daemon`, ...bad }));
+    installation.change({ services });
+    assert.deepEqual(await installation.changedWithin(120), ['a']);
+    assert.equal(installation.verdicts['c'], 'WaitingForTurn Reconciling Active');
   });
 
   test('that is mended goes on, beginning with the one that failed', async () => {
