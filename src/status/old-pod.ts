@@ -12,7 +12,8 @@ export function waitingForOldPod(pod: OldPod, owner?: string): string {
       `${waiting}, which no longer reports, so the daemon may still run there: repair the node or, if it is lost, ` +
       `make sure that it is off and run kubectl delete pod ${name} --force --grace-period=0`
     );
-  if (!deleting) return `${waiting}, which nobody has deleted: if it is not needed any more, delete it`;
+  if (!deleting)
+    return `${waiting}, which nobody has deleted: if it is not needed any more, delete its Deployment, or the pod if it has none`;
   const deadline = endsBy === undefined ? '' : `; it ends by ${endsBy} at the latest`;
   return `${waiting} to end before its successor starts${deadline}`;
 }

@@ -31,7 +31,7 @@ const rows: [
     "is another daemon's and nobody has deleted it",
     { deleting: false },
     other,
-    `Waiting for pod job-1 of ${other} on node node-1, which nobody has deleted: if it is not needed any more, delete it`,
+    `Waiting for pod job-1 of ${other} on node node-1, which nobody has deleted: if it is not needed any more, delete its Deployment, or the pod if it has none`,
   ],
   [
     'is on a node that is lost',
