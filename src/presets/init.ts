@@ -109,10 +109,18 @@ await_exec() {
   done
 } 2>/dev/null
 
+# Gives TERM to process $! when it is no copy of this shell any more, if it still was one when all got theirs.
+signal_late() {
+  [ -n "$wrapper" ] && [ "$wrapper" = "$own" ] || return 0
+  wrapper=
+  read -r wrapper <"/proc/$!/cmdline"
+  [ "$wrapper" = "$own" ] || kill -s TERM "$!"
+} 2>/dev/null
+
 # TERM to all processes, then waits up to $1 seconds. KILL is the kubelet's, at the end of the grace period.
 terminate() {
   kill -s TERM -- -1 2>/dev/null
-  await_end "$1"
+  await_end "$1" signal_late
 }
 
 # Ends the script, so that no signal is lost between two commands of the loop below.
@@ -134,7 +142,7 @@ stop() {
   exit "$code"
 }
 
-code=0 seen= wrapper= failures=0
+code=0 seen= wrapper= own= failures=0
 # Background processes of a shell ignore INT, so all three go on as TERM or USR1.
 trap stop TERM INT QUIT
 while :; do

@@ -100,15 +100,17 @@ for (const shell of shells) {
       });
     }
 
-    it('stops a daemon whose process was forked and has not run yet', async (t) => {
-      await using container = await run({ mode: 'terminate', command: ['sleep', '600'], waits: true });
-      const goOn = await container.holdFirstFork();
-      if (!goOn) return t.skip('this user may not trace processes, or has no perl');
-      container.signal('SIGTERM');
-      await container.hasChildren(2); // the init waits, with a command of its own
-      goOn();
-      assert.equal(await container.exitCode(), 0);
-    });
+    for (const waitMs of [0, 2500])
+      it(`stops a daemon whose process was forked and does not run for ${waitMs} ms`, async (t) => {
+        await using container = await run({ mode: 'terminate', command: ['sleep', '600'], waits: true });
+        const goOn = await container.holdFirstFork();
+        if (!goOn) return t.skip('this user may not trace processes, or has no perl');
+        container.signal('SIGTERM');
+        await container.hasChildren(2); // the init waits, with a command of its own
+        await delay(waitMs);
+        goOn();
+        assert.equal(await container.exitCode(), 0);
+      });
 
     it('ends with 128 + n when signal n ended the daemon', async () => {
       await using container = await run({ mode: 'drain-usr1', daemon: job });
