@@ -1,9 +1,9 @@
 import type { ClariveDaemon } from '../api/clarive-daemon.ts';
 import type { ClariveDispatcher } from '../api/clarive-dispatcher.ts';
 import type { Origin } from '../api/origin.ts';
-import { canonicalService } from '../presets/presets.ts';
+import { canonicalService, entryFor } from '../presets/presets.ts';
 import { fingerprint } from './digest.ts';
-import { entryFor, type DaemonDefaults } from './settings.ts';
+import type { DaemonDefaults } from './settings.ts';
 
 /**
  * Fingerprints of what a child is made of, for daemons that share a dispatcher. What the operator's configuration gives counts as shared.

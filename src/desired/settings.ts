@@ -1,7 +1,7 @@
 import type { ClariveDaemon, ClariveDaemonSpec } from '../api/clarive-daemon.ts';
 import type { ClariveDispatcher, ClariveDispatcherSpec } from '../api/clarive-dispatcher.ts';
 import { keyOf, type ObjectKey } from '../api/object-key.ts';
-import { canonicalService, presetOf, type Preset } from '../presets/presets.ts';
+import { canonicalService, entryFor, presetOf, type Preset } from '../presets/presets.ts';
 import type { ConfigPart } from './config-file.ts';
 import { mergeByKey, mergeOverlays } from './overlay.ts';
 
@@ -95,11 +95,6 @@ export function settingsOf(
     ],
     spec: beneath(daemon.spec, shared),
   };
-}
-
-/** What the dispatcher has for the daemons of one service, which is given in its canonical form. */
-export function entryFor(service: string, dispatcher: ClariveDispatcher | undefined) {
-  return dispatcher?.spec.services?.find((entry) => canonicalService(entry.service) === service);
 }
 
 function beneath(

@@ -1,4 +1,5 @@
 /** What the operator knows about Clarive's services, as data: one row each. docs/daemons.md is made of it. */
+import type { ClariveDispatcher } from '../api/clarive-dispatcher.ts';
 
 /** A directory below /opt/clarive that a daemon may share with others; the volume behind it has the same name. */
 export type Directory = 'jobs' | 'logs' | 'repo' | 'tmp';
@@ -161,3 +162,8 @@ export function canonicalService(service: string): string {
 const keysByAlias = new Map(
   Object.entries(presets).flatMap(([service, { alias }]) => (alias ? [[alias, service]] : [])),
 );
+
+/** What the dispatcher has for the daemons of one service, which is given in its canonical form. */
+export function entryFor(service: string, dispatcher: ClariveDispatcher | undefined) {
+  return dispatcher?.spec.services?.find((entry) => canonicalService(entry.service) === service);
+}

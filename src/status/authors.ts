@@ -1,7 +1,7 @@
 /** Says whose spec is to be corrected: a daemon has its own, and what its dispatcher gives to all is beneath. */
 import type { ClariveDaemon } from '../api/clarive-daemon.ts';
 import type { ClariveDispatcher } from '../api/clarive-dispatcher.ts';
-import { canonicalService } from '../presets/presets.ts';
+import { canonicalService, entryFor } from '../presets/presets.ts';
 
 /** Whose specs a child is made of. */
 export interface Authors {
@@ -21,7 +21,7 @@ const everything = ['spec.env', 'spec.envFrom', 'spec.template'];
  */
 export function withAuthor(remedy: string, message: string, { daemon, dispatcher }: Authors): string {
   const quoted = new Set(namesIn(message));
-  const entry = entryFor(daemon, dispatcher);
+  const entry = entryFor(canonicalService(daemon.spec.service), dispatcher);
   const shared = { spec: { ...dispatcher.spec, image: entry?.image ?? dispatcher.spec.image } };
   const owner = `the ClariveDispatcher "${dispatcher.metadata.name}"`;
   return remedy.replace(places, (place) => {
@@ -43,10 +43,6 @@ export function withAuthor(remedy: string, message: string, { daemon, dispatcher
 function namesIn(message: string): string[] {
   const found = message.matchAll(/"([^"]+)"|\bin (?:ConfigMap|Secret) [^\s/]+\/([^\s,;]+)/g);
   return [...found].flatMap(([, ...names]) => names.filter((name) => name !== undefined));
-}
-
-function entryFor({ spec: { service } }: ClariveDaemon, { spec }: ClariveDispatcher) {
-  return spec.services?.find((each) => canonicalService(each.service) === canonicalService(service));
 }
 
 function valueAt(object: object, path: string): unknown {
