@@ -18,23 +18,40 @@ export function parseRecords(text: string): Entry[] {
 function fromJson(text: string): Entry[] {
   const whole = parsed(text, 1);
   if ('value' in whole) return Array.isArray(whole.value) ? whole.value.map((value) => ({ value })) : [whole];
-  return chunks(text).map(({ chunk, line }) => parsed(chunk, line));
+  return chunks(text).map(fromChunk);
+}
+
+interface Chunk {
+  text: string;
+  /** Where it begins. */
+  line: number;
 }
 
 /**
  * In all forms of mongoexport a record begins with a brace at the start of a line; only the first of an array has its
- * bracket before it.
+ * bracket before it. Anything else belongs to the record before it, unless that is whole already.
  */
-function chunks(text: string): { chunk: string; line: number }[] {
-  const all: { chunk: string; line: number }[] = [];
+function chunks(text: string): Chunk[] {
+  const all: Chunk[] = [];
   for (const [index, line] of text.split(/\r?\n/).entries()) {
     const last = all.at(-1);
-    if (/^\[?\{/.test(line) || !last) all.push({ chunk: line, line: index + 1 });
-    else last.chunk += `\n${line}`;
+    if (!last || /^\[?\{/.test(line) || (/^[^\s"}\],]/.test(line) && isWhole(last)))
+      all.push({ text: line, line: index + 1 });
+    else last.text += `\n${line}`;
   }
-  return all
-    .map(({ chunk, line }) => ({ chunk: chunk.replace(/^\[|[,\]\s]+$/g, ''), line }))
-    .filter(({ chunk }) => chunk.trim() !== '');
+  return all.filter((chunk) => withoutArray(chunk).trim() !== '' || isWhole(chunk));
+}
+
+function fromChunk(chunk: Chunk): Entry {
+  return parsed(isWhole(chunk) ? chunk.text : withoutArray(chunk), chunk.line);
+}
+
+function isWhole({ text, line }: Chunk): boolean {
+  return 'value' in parsed(text, line);
+}
+
+function withoutArray({ text }: Chunk): string {
+  return text.replace(/^\[|[,\]\s]+$/g, '');
 }
 
 function parsed(text: string, line: number): Entry {

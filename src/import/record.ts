@@ -139,7 +139,11 @@ function seenOnOf(fields: Fields): Sighting[] {
 /** The classic screen shows a text in this column, which no version of the Dispatcher ever used. */
 function configOf({ config }: Fields, notes: string[]): Record<string, unknown> | undefined {
   if (isEmpty(config)) return undefined;
-  if (isFields(config)) return withoutNulls(config) as Record<string, unknown>;
+  if (isFields(config)) {
+    const nulls = nullsIn(config);
+    if (nulls.length > 0) notes.push(`null counts as not set, so its config has no ${nulls.join(', ')}`);
+    return withoutNulls(config) as Record<string, unknown>;
+  }
   notes.push('its field "config" is left out, because it is no set of settings');
   return undefined;
 }
@@ -150,6 +154,17 @@ function withoutNulls(value: unknown): unknown {
   if (!isFields(value)) return value;
   const present = Object.entries(value).filter(([, child]) => child !== null && child !== undefined);
   return Object.fromEntries(present.map(([key, child]) => [key, withoutNulls(child)]));
+}
+
+/** Paths of the settings that `withoutNulls` leaves out. */
+function nullsIn(value: unknown, path = ''): string[] {
+  if (value === null) return [path];
+  if (Array.isArray(value))
+    return value.flatMap((item, index) => (item === null ? [] : nullsIn(item, `${path}[${index}]`)));
+  if (!isFields(value)) return [];
+  return Object.entries(value).flatMap(([key, child]) =>
+    nullsIn(child, path === '' ? key : `${path}.${key}`),
+  );
 }
 
 /** Clarive writes `2026-01-31 23:59:59` without a time zone. */

@@ -9,7 +9,7 @@ export function reportOf(plan: Plan, options: ManifestOptions): string {
     return 'There is no record in the input: export the collection "daemon" of Clarive\'s database with mongoexport\n';
   const steps = plan.daemons.length > 0 ? stepsFor(plan, options) : [];
   const sections = [
-    plan.outcomes.map(lineOf),
+    plan.outcomes.map((outcome) => lineOf(outcome, options)),
     [summaryOf(plan, options), ...withoutCounterpart(plan)],
     steps.length > 0 ? ['To do:', ...steps.map((step) => `  - ${step}`)] : [],
   ];
@@ -19,9 +19,9 @@ export function reportOf(plan: Plan, options: ManifestOptions): string {
     .join('\n');
 }
 
-function lineOf(outcome: Outcome): string {
+function lineOf(outcome: Outcome, options: ManifestOptions): string {
   const { daemons, notes, problems } = outcome;
-  const became = daemons.map(daemonText);
+  const became = daemons.map((daemon) => daemonText(daemon, options));
   const errors = problems.map((problem) => `error: ${problem}`);
   return `${recordName(outcome)}: ${[...became, ...notes, ...errors].join('; ')}`;
 }
@@ -35,15 +35,17 @@ function recordName({ number, line, mongoId, service }: Outcome): string {
   return `record ${number}${details.length > 0 ? ` (${details.join(', ')})` : ''}`;
 }
 
-function daemonText({ name, id, active }: PlannedDaemon): string {
-  const state = active ? 'running' : 'stopped';
+function daemonText({ name, id, active }: PlannedDaemon, { stopped }: ManifestOptions): string {
+  const started = stopped ? 'starts with the dispatcher' : 'running';
+  const state = active ? started : 'stopped';
   return `"${name}" (${id === undefined ? state : `id "${id}", ${state}`})`;
 }
 
-function summaryOf({ outcomes, daemons }: Plan, { dispatcher }: ManifestOptions): string {
-  const running = daemons.filter(({ active }) => active).length;
+function summaryOf({ outcomes, daemons }: Plan, { dispatcher, stopped }: ManifestOptions): string {
+  const on = daemons.filter(({ active }) => active).length;
   const failed = outcomes.filter(({ problems }) => problems.length > 0).length;
-  const made = `${counted(daemons.length, 'ClariveDaemon')} (${running} running, ${daemons.length - running} stopped)`;
+  const started = stopped ? 'start with the dispatcher' : 'running';
+  const made = `${counted(daemons.length, 'ClariveDaemon')} (${on} ${started}, ${daemons.length - on} stopped)`;
   const withDispatcher =
     daemons.length > 0 && dispatcher !== undefined ? ` and ClariveDispatcher "${dispatcher}"` : '';
   const errors = failed > 0 ? `; ${counted(failed, 'record')} with errors` : '';

@@ -124,6 +124,16 @@ suite('manifests', () => {
     });
   });
 
+  test('have no null settings, and the report names those', () => {
+    const config = { a: null, b: { c: null, d: 1 }, list: [{ e: null }, null] };
+    const { manifests, report } = importWith([{ ...job, config }], { dispatcher: undefined });
+    assert.deepEqual((parse(manifests) as { spec: { config: unknown } }).spec.config, {
+      b: { d: 1 },
+      list: [{}, null],
+    });
+    assert.match(report, /; null counts as not set, so its config has no a, b\.c, list\[0\]\.e\n/);
+  });
+
   test('are empty if no record can be used', () => {
     assert.equal(importWith([{ service: 'job' }]).manifests, '');
   });

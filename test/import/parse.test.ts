@@ -33,6 +33,12 @@ suite('parseRecords', () => {
     ]);
   });
 
+  test('keeps the lines beside one that is no object', () => {
+    assert.deepEqual(read('{"a":1}\nnull\n[]\n{"a":2}\n'), [{ a: 1 }, null, [], { a: 2 }]);
+    assert.deepEqual(read('{\n"a": [\n1,\nnull\n]\n}\noops\n{"a":2}')[0], { a: [1, null] });
+    assert.match(String(read('{"a":1}\noops\n{"a":2}')[1]), /^2: is no valid JSON/);
+  });
+
   test('keeps the other objects of a broken array', () => {
     assert.deepEqual(read('[{"a":1},\n{"a":oops},\n{"a":3}]\n'), [
       { a: 1 },

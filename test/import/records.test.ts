@@ -315,6 +315,14 @@ suite('the report', () => {
     );
   });
 
+  test('says that the dispatcher holds the daemons that are to run', () => {
+    const { report } = importWith([event, { ...event, service: 'service.sem.daemon', active: '0' }], {
+      stopped: true,
+    });
+    assert.match(report, /^record 1 .*: "event" \(.*starts with the dispatcher\)\n/);
+    assert.match(report, /2 ClariveDaemons \(1 start with the dispatcher, 1 stopped\)/);
+  });
+
   test('asks for an image and volumes only where there are none', () => {
     const sem = { service: 'service.sem.daemon', active: '1' };
     assert.doesNotMatch(importWith([sem], { image: 'clarive:7' }).report, /image:|Put volumes/);
