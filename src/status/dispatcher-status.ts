@@ -8,6 +8,7 @@ import {
   type DispatcherReason,
 } from '../api/conditions.ts';
 import { dispatcherLabel, nameLabel, nameLabelValue } from '../api/labels.ts';
+import { canonicalService } from '../presets/presets.ts';
 import { isReported, isUpToDate, reported, waitsForTurn } from './reported.ts';
 import { clean, toTime } from './words.ts';
 
@@ -83,10 +84,21 @@ function judge(dispatcher: ClariveDispatcher, daemons: readonly ClariveDaemon[])
   if (daemons.length === 0)
     return { reason: 'NoDaemons', message: 'No ClariveDaemon names this dispatcher in spec.dispatcherRef' };
   const stopped = countOf(daemons, isStopped);
-  return {
-    reason: 'Running',
-    message: `Each of the ${daemons.length} daemons is as it shall be: ${daemons.length - stopped} running, ${stopped} stopped`,
-  };
+  const counts = `The daemons are as they shall be: ${daemons.length - stopped} running, ${stopped} stopped`;
+  return { reason: 'Running', message: counts + unusedSettings(dispatcher, daemons) };
+}
+
+/** A service that no daemon has may be a mistyped one. */
+function unusedSettings(
+  { spec: { services = [] } }: ClariveDispatcher,
+  daemons: readonly ClariveDaemon[],
+): string {
+  const attached = new Set(daemons.map((daemon) => canonicalService(daemon.spec.service)));
+  const unused = services
+    .map(({ service }) => service)
+    .filter((service) => !attached.has(canonicalService(service)));
+  if (unused.length === 0) return '';
+  return `; spec.services has settings for ${unused.map((service) => `"${service}"`).join(', ')}, which none of them runs`;
 }
 
 function stalledMessage(stalled: readonly ClariveDaemon[], waiting: readonly ClariveDaemon[]): string {

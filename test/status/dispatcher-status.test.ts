@@ -73,7 +73,17 @@ const rows: Row[] = [
     [saying('a', 'Running'), saying('b', 'Stopped')],
     main,
     'Running Ready',
-    'Each of the 2 daemons is as it shall be: 1 running, 1 stopped',
+    'The daemons are as they shall be: 1 running, 1 stopped',
+  ],
+  [
+    'Running with the settings that none of its daemons has use for',
+    [saying('a', 'Running')],
+    aDispatcher({
+      metadata: { generation: 3 },
+      services: [{ service: 'service.scheduler' }, { service: 'service.job.deamon' }],
+    }),
+    'Running Ready',
+    'The daemons are as they shall be: 1 running, 0 stopped; spec.services has settings for "service.scheduler", "service.job.deamon", which none of them runs',
   ],
   [
     'NoDaemons when nobody names it',
