@@ -9,7 +9,7 @@ import { buildOperatorImage, hostArchitecture } from '../images/operator/build.t
  * The commit that upgrades begin from. Between it and this checkout no pod template may differ, because an upgrade restarts no
  * daemon; where one has to, this names the commit that did it, and the changelog says so.
  */
-const olderRevision = '3930de6ad866d831cc3cedfa45941e0a62ff565c';
+const olderRevision = 'ac2c57ea5e9cfa02b17630b6121b3780334bfe5a';
 
 const root = join(import.meta.dirname, '../..');
 
