@@ -223,7 +223,8 @@ export class ClariveOperator extends dotI.default implements MetricsSource {
     return async ({ object }) => {
       const { namespace, name } = splitKey(object.key);
       const referent = referentOf(namespace, entryOf({ kind, name }));
-      for (const { key } of this.#view.children.indexed(referent)) this.#term?.onContent(key);
+      const started = [...this.#view.children.indexed(referent)];
+      this.#term?.onContent(started.map((child) => child.key));
     };
   }
 

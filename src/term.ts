@@ -42,6 +42,9 @@ export interface TermOptions {
 /** What users change goes before what is to be told of earlier changes, but not for longer than this. */
 const patienceMs = 1000;
 
+/** By how much each of many keys that come at once has more patience than the one before, so that other work goes in between. */
+const fanOutMs = 10;
+
 /** For how long the reports of a dispatcher's daemons are collected at most. */
 const longestCollectMs = 500;
 
@@ -116,7 +119,7 @@ export class Term {
   /** What this dispatcher wants of its daemons has changed, or it has come or gone. */
   onDispatcher(key: ObjectKey): void {
     this.#dispatchers.enqueue(key, { patienceMs });
-    for (const daemon of this.#cluster.attached(key)) this.queue.add(keyOf(daemon));
+    this.#addMany(this.#cluster.attached(key).map(keyOf));
   }
 
   /** What a daemon of this dispatcher reports may have changed. The more daemons it has, the more reports one look is for. */
@@ -131,9 +134,9 @@ export class Term {
     this.queue.add(key, { patienceMs });
   }
 
-  /** What the pod of this daemon was started with has changed. */
-  onContent(key: ObjectKey): void {
-    this.queue.add(key);
+  /** What the pods of these daemons were started with has changed. */
+  onContent(keys: readonly ObjectKey[]): void {
+    this.#addMany(keys);
   }
 
   /** Something has changed for all daemons of this identity: one of them may go on now. */
@@ -145,6 +148,10 @@ export class Term {
   retryFailed(): void {
     this.queue.retryFailed();
     this.#dispatchers.queue.retryFailed();
+  }
+
+  #addMany(keys: readonly ObjectKey[]): void {
+    for (const [index, key] of keys.entries()) this.queue.add(key, { patienceMs: index * fanOutMs });
   }
 
   /** Lets the visits under way end, unless the lease is lost. */

@@ -64,6 +64,23 @@ test('writes nothing once its lease is lost', async (t) => {
   assert.deepEqual(asked(), ['purge']);
 });
 
+test('serves a daemon between the many that a change of their dispatcher is for', async (t) => {
+  const { asked, clock, term, show, showDispatcher } = aTerm(t, []);
+  const names = Array.from({ length: 50 }, (_, index) => `daemon-${index}`);
+  for (const name of names) show(newDaemon(name, { dispatcherRef: { name: 'main' } }));
+  await clock.advance(1000);
+  assert.deepEqual(asked(), [], 'their dispatcher is missing');
+  showDispatcher(aDispatcher({ metadata: { resourceVersion: '1' } }), { attached: 50 });
+  term.onDispatcher('clarive/main');
+  show(newDaemon('single'));
+  await clock.advance(60_000);
+  assert.equal(asked().length, 51);
+  assert.ok(
+    asked().indexOf('single') < 3,
+    `before it were ${asked().slice(0, asked().indexOf('single')).join(', ')}`,
+  );
+});
+
 test('collects what many daemons of a dispatcher report, and visits it for a change of its own at once', async (t) => {
   const { clock, term, showDispatcher, reports } = aTerm(t, []);
   showDispatcher(aDispatcher({ metadata: { resourceVersion: '1' } }), { attached: 3000 });
@@ -80,6 +97,11 @@ test('collects what many daemons of a dispatcher report, and visits it for a cha
   await clock.advance(0);
   assert.equal(reports(), 2);
 });
+
+function newDaemon(name: string, spec: Partial<ClariveDaemon['spec']> = {}): ClariveDaemon {
+  const metadata = { name, uid: `uid-of-${name}`, resourceVersion: '1', generation: 1 };
+  return aDaemon({ metadata, service: `service.${name.replace('-', '_')}`, ...spec });
+}
 
 function isOfChild({ method, path }: ApiRequest): boolean {
   return method === 'POST' && path.endsWith('/deployments');
@@ -145,13 +167,7 @@ function aTerm(t: TestContext, names: string[], ...failures: Error[]) {
     );
   const show = (daemon: ClariveDaemon) =>
     view.daemons.upsert(view.observeDaemon(daemon as unknown as RawObject));
-  for (const name of names)
-    show(
-      aDaemon({
-        metadata: { name, uid: `uid-of-${name}`, resourceVersion: '1', generation: 1 },
-        service: `service.${name}`,
-      }),
-    );
+  for (const name of names) show(newDaemon(name));
   term.start();
   t.after(() => term.end());
   return {
@@ -160,6 +176,7 @@ function aTerm(t: TestContext, names: string[], ...failures: Error[]) {
     lose: () => losing.abort(new Error('The lease is lost')),
     /** Which children it has tried to make. */
     asked: () => requests.filter(isOfChild).map(({ body }) => (body as RawObject).metadata.name),
+    show,
     showDispatcher,
     /** How many statuses of dispatchers were written. */
     reports: () => requests.filter(({ path }) => path.includes('/clarivedispatchers/')).length,
