@@ -9,14 +9,17 @@ import { Heap, type HeapItem } from './heap.ts';
 /** For keys of the initial list, so that changes made by users overtake the backlog of a start. */
 export const backlogPriority = -100;
 
+/** So many keys without patience go before one whose patience is over: if there is too much work, each kind gets its share. */
+const promptShare = 3;
+
 export interface AddOptions {
   /** Higher goes first; 0 by default. A key that is added again keeps the higher priority. */
   priority?: number;
   /** Not before this time has passed; at once by default. A key that is added again keeps the earlier time. */
   afterMs?: number;
   /**
-   * By how much it may be overtaken by keys of the same priority that come later; not at all by default. A key that is added again
-   * keeps the least.
+   * For how long it lets keys of the same priority without patience go before, and then some of them; not at all by default. A key
+   * that is added again keeps the least.
    */
   patienceMs?: number;
 }
@@ -46,14 +49,17 @@ export interface WorkQueueOptions {
   observer?: QueueObserver;
 }
 
-interface Entry<Key> extends HeapItem {
-  readonly key: Key;
+interface Place {
   priority: number;
   /** On the monotonic clock. */
   dueAtMs: number;
   patienceMs: number;
   /** First in, first out among equals. */
   order: number;
+}
+
+interface Entry<Key> extends HeapItem, Place {
+  readonly key: Key;
   /** Where the entry is; none while a worker has the key. */
   heap?: Heap<Entry<Key>> | undefined;
 }
@@ -66,9 +72,11 @@ export class WorkQueue<Key extends string> {
   readonly #observer: QueueObserver | undefined;
 
   readonly #entries = new Map<Key, Entry<Key>>();
-  readonly #ready = new Heap<Entry<Key>>(
-    (a, b) => a.priority > b.priority || (a.priority === b.priority && goesBefore(a, b)),
-  );
+  /** Ready keys without patience, and those with. */
+  readonly #prompt = new Heap<Entry<Key>>(isBefore);
+  readonly #patient = new Heap<Entry<Key>>(isBefore);
+  /** How many have gone before the first of the patient since its patience was over. */
+  #overtakers = 0;
   readonly #delayed = new Heap<Entry<Key>>(
     (a, b) => a.dueAtMs < b.dueAtMs || (a.dueAtMs === b.dueAtMs && a.order < b.order),
   );
@@ -163,7 +171,8 @@ export class WorkQueue<Key extends string> {
     this.#isShutDown = true;
     this.#alarm?.cancel();
     this.#entries.clear();
-    this.#ready.clear();
+    this.#prompt.clear();
+    this.#patient.clear();
     this.#delayed.clear();
     for (const resolve of this.#waiters.splice(0)) resolve(undefined);
   }
@@ -171,7 +180,8 @@ export class WorkQueue<Key extends string> {
   /** How many entries are ready, by priority: workqueue_depth. Counted when asked. */
   depths(): Map<number, number> {
     const depths = new Map<number, number>();
-    for (const { priority } of this.#ready.values()) depths.set(priority, (depths.get(priority) ?? 0) + 1);
+    for (const { priority } of [...this.#prompt.values(), ...this.#patient.values()])
+      depths.set(priority, (depths.get(priority) ?? 0) + 1);
     return depths;
   }
 
@@ -196,9 +206,9 @@ export class WorkQueue<Key extends string> {
       this.#setAlarm();
       return;
     }
-    if (entry.heap !== this.#ready) this.#observer?.onAdd();
-    entry.heap = this.#ready;
-    this.#ready.push(entry);
+    if (entry.heap === undefined || entry.heap === this.#delayed) this.#observer?.onAdd();
+    entry.heap = entry.patienceMs > 0 ? this.#patient : this.#prompt;
+    entry.heap.push(entry);
     this.#scheduleDispatch();
   }
 
@@ -226,23 +236,34 @@ export class WorkQueue<Key extends string> {
    * and reconciles that find nothing to do cannot keep the process from its input and output.
    */
   #scheduleDispatch(): void {
-    if (this.#isDispatchScheduled || this.#ready.size === 0 || this.#waiters.length === 0) return;
+    if (this.#isDispatchScheduled || !this.#next() || this.#waiters.length === 0) return;
     this.#isDispatchScheduled = true;
     this.#clock.setImmediate(() => this.#dispatch());
   }
 
   #dispatch(): void {
     this.#isDispatchScheduled = false;
-    for (let entry = this.#ready.first(); entry; entry = this.#ready.first()) {
+    for (let entry = this.#next(); entry; entry = this.#next()) {
       const waiter = this.#waiters.shift();
       if (!waiter) return;
       waiter(this.#handOut(entry));
     }
   }
 
+  #next(): Entry<Key> | undefined {
+    const prompt = this.#prompt.first();
+    const patient = this.#patient.first();
+    if (!prompt || !patient) return prompt ?? patient;
+    const mayOvertake = prompt.priority === patient.priority && this.#overtakers < promptShare;
+    return mayOvertake || isBefore(prompt, patient) ? prompt : patient;
+  }
+
   #handOut(entry: Entry<Key>): WorkItem<Key> {
     const nowMs = this.#clock.monotonic();
-    this.#ready.remove(entry);
+    const patient = this.#patient.first();
+    if (entry.heap === this.#patient) this.#overtakers = 0;
+    else if (patient && isBefore(patient, entry)) this.#overtakers++;
+    entry.heap?.remove(entry);
     this.#entries.delete(entry.key);
     this.#processing.set(entry.key, nowMs);
     this.#observer?.onGet((nowMs - entry.dueAtMs) / 1000);
@@ -250,11 +271,9 @@ export class WorkQueue<Key extends string> {
   }
 }
 
-/** Who has waited longest beyond its patience goes first. */
-function goesBefore(
-  a: { dueAtMs: number; patienceMs: number; order: number },
-  b: { dueAtMs: number; patienceMs: number; order: number },
-): boolean {
+/** The higher priority goes first, and then who has waited longest beyond its patience. */
+function isBefore(a: Place, b: Place): boolean {
+  if (a.priority !== b.priority) return a.priority > b.priority;
   const byMs = a.dueAtMs + a.patienceMs - b.dueAtMs - b.patienceMs;
   return byMs < 0 || (byMs === 0 && a.order < b.order);
 }

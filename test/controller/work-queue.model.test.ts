@@ -138,7 +138,8 @@ class Walk {
 
   #anyOptions(): AddOptions {
     const afterMs = this.#below(3) === 0 ? this.#below(500) : 0;
-    return { priority: [-100, 0, 0, 10][this.#below(4)] ?? 0, afterMs };
+    const patienceMs = this.#below(2) * this.#below(200);
+    return { priority: [-100, 0, 0, 10][this.#below(4)] ?? 0, afterMs, patienceMs };
   }
 
   #below(limit: number): number {

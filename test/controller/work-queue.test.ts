@@ -314,14 +314,24 @@ test('has no reason to wait once a failed key is forgotten', async () => {
   assert.deepEqual(await drain(), ['a']);
 });
 
-test('lets a key with patience be overtaken by those that come within it, and by no others', async () => {
+test('lets a key with patience be overtaken by all that come within it, and by three of the others', async () => {
   const { queue, clock, drain } = aQueue();
   queue.add('patient', { patienceMs: 250 });
+  queue.add('also patient', { patienceMs: 260 });
   await clock.advance(249);
-  queue.add('urgent');
-  await clock.advance(2);
-  queue.add('late');
-  assert.deepEqual(await drain(), ['urgent', 'patient', 'late']);
+  for (const key of ['a', 'b', 'c', 'd']) queue.add(key);
+  await clock.advance(20);
+  for (const key of ['e', 'f', 'g', 'h', 'i', 'j', 'k']) queue.add(key);
+  const order = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'patient', 'h', 'i', 'j', 'also patient', 'k'];
+  assert.deepEqual(await drain(), order);
+});
+
+test('lets a key with patience go before a lower priority, and after a higher one', async () => {
+  const { queue, drain } = aQueue();
+  queue.add('low', { priority: -100 });
+  queue.add('patient', { patienceMs: 250 });
+  queue.add('high', { priority: 1 });
+  assert.deepEqual(await drain(), ['high', 'patient', 'low']);
 });
 
 test('takes the least of two patiences', async () => {
