@@ -109,7 +109,8 @@ export class WorkQueue<Key extends string> {
 
     const isRaised = priority > entry.priority;
     const isSooner = dueAtMs < entry.dueAtMs || dueAtMs + patienceMs < entry.dueAtMs + entry.patienceMs;
-    if (!isRaised && !isSooner) return;
+    const isLessPatient = afterMs === 0 && patienceMs < entry.patienceMs;
+    if (!isRaised && !isSooner && !isLessPatient) return;
     entry.heap?.remove(entry);
     entry.priority = Math.max(priority, entry.priority);
     entry.dueAtMs = Math.min(dueAtMs, entry.dueAtMs);

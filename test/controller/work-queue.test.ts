@@ -326,6 +326,15 @@ test('lets a key with patience be overtaken by all that come within it, and by t
   assert.deepEqual(await drain(), order);
 });
 
+test('takes a key out of those with patience when it is added without, also when its patience is over', async () => {
+  const { queue, clock, drain } = aQueue();
+  for (const key of ['a', 'b', 'c']) queue.add(key, { patienceMs: 10 });
+  await clock.advance(1000);
+  queue.add('c');
+  queue.add('d');
+  assert.deepEqual(await drain(), ['c', 'd', 'a', 'b']);
+});
+
 test('lets a key with patience go before a lower priority, and after a higher one', async () => {
   const { queue, drain } = aQueue();
   queue.add('low', { priority: -100 });
