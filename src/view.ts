@@ -14,7 +14,8 @@ import type { Condition } from './api/conditions.ts';
 import { referentOf, type ReferenceKind } from './api/contents.ts';
 import { fieldManager, managedByLabel } from './api/labels.ts';
 import { keyOf, splitKey, type ObjectKey } from './api/object-key.ts';
-import { carries } from './desired/compare.ts';
+import { carries, carriesMetadata } from './desired/compare.ts';
+import type { Rendered } from './desired/deployment.ts';
 import { dispatcherKeyOf, dispatcherOf, type Dispatching } from './desired/settings.ts';
 import { observeConfigMap, observeSecret, type ObservedContent } from './kube/content.ts';
 import type { ClusterView, StoredDaemon, StoredDispatcher } from './kube/kube-cluster.ts';
@@ -176,9 +177,19 @@ export class View implements ClusterView {
   readonly observeChild = (object: RawObject): ObservedDeployment => {
     const daemon = this.daemons.get(keyOf(object))?.daemon;
     const desired = daemon && this.#options.renderings.of(daemon, this.#dispatcherOf(daemon));
-    const carried = desired && 'digest' in desired && carries(object, desired.deployment);
+    const carried = desired && 'digest' in desired && this.#carries(object, desired);
     return observeDeployment(object, carried ? desired.digest : undefined);
   };
+
+  /** The generation tells whether the spec has changed since it was compared, or since it was written; it counts no metadata. */
+  #carries(object: RawObject, { digest, deployment }: Rendered): boolean {
+    const before = this.children.get(keyOf(object));
+    const isSameSpec =
+      before?.uid === object.metadata.uid &&
+      before.generation === object.metadata['generation'] &&
+      before.carries === digest;
+    return isSameSpec ? carriesMetadata(object, deployment) : carries(object, deployment);
+  }
 
   readonly observePod = (object: RawObject): ObservedPod => observePod(object);
 

@@ -9,11 +9,18 @@ import { keepRestart } from './restart.ts';
  * Whether a child, as the API server sends it, has every field of the desired Deployment. Replicas are not looked at,
  * because they are written on their own; a later restart of the child's own is no difference, nor is its origin.
  */
-export function carries(child: unknown, { metadata, spec }: Deployment): boolean {
-  const { [originAnnotation]: _, ...annotations } = { ...metadata.annotations };
+export function carries(child: unknown, desired: Deployment): boolean {
+  const { spec } = desired;
   const template = keepRestart(spec.template, restartedAtOf(child));
-  const fields = { metadata: { ...metadata, annotations }, spec: { ...spec, template, replicas: undefined } };
-  return covers(child, fields);
+  return (
+    carriesMetadata(child, desired) && covers(child, { spec: { ...spec, template, replicas: undefined } })
+  );
+}
+
+/** The same of its labels, annotations and owner alone. */
+export function carriesMetadata(child: unknown, { metadata }: Deployment): boolean {
+  const { [originAnnotation]: _, ...annotations } = { ...metadata.annotations };
+  return covers(child, { metadata: { ...metadata, annotations } });
 }
 
 function restartedAtOf(child: unknown): string | undefined {

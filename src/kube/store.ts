@@ -82,6 +82,16 @@ export class Store<T extends Stored> {
     this.#change(before, item);
   }
 
+  /**
+   * Takes in the answer to a write of our own. If the write changed nothing it has the version that is stored, but more may be known
+   * of it now; nobody is told of that.
+   */
+  settle(item: T): void {
+    const before = this.#items.get(item.key);
+    if (before?.resourceVersion === item.resourceVersion) this.amend(item.key, item.uid, item);
+    else this.upsert(item);
+  }
+
   /** Takes in an object that was just asked for: it is there, whatever the watch has shown of it. */
   learn(item: T): void {
     this.#buried.delete(item.uid);

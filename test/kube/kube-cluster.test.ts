@@ -262,6 +262,15 @@ describe('an apply', () => {
     });
   });
 
+  test('is not needed again, though it has changed nothing or admission has changed it', async () => {
+    for (const version of [10, 13]) {
+      const { cluster, children, child } = aCluster(managed(applied), childObject(version));
+      children.upsert(child);
+      await cluster.applyChild(child, desired);
+      assert.equal(cluster.child('clarive/purge')?.carries, desired.digest);
+    }
+  });
+
   test('sets the replicas that are wanted, whatever the child has', async () => {
     const { cluster, child, requests } = aCluster(managed(applied), childObject(13));
     await cluster.applyChild({ ...child, replicas: 5 }, desired);
