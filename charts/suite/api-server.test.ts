@@ -85,6 +85,15 @@ suite('the API server', () => {
     assert.match(first.told, /deployment\.apps\/clarive-operator serverside-applied/);
     assert.deepEqual((await apply()).versions, first.versions);
   });
+
+  test('what kubectl apply -k has created can be applied server-side, without a conflict', async () => {
+    const folder = join(import.meta.dirname, '../kustomize');
+    await ensureNamespaces(['clarive-system']);
+    await kubectl(['delete', 'deployment', 'clarive-operator', '-n', 'clarive-system', '--ignore-not-found']);
+    await kubectl(['apply', '-k', folder]);
+    const told = await kubectl(['apply', '--server-side', '-k', folder]);
+    assert.match(told, /deployment\.apps\/clarive-operator serverside-applied/);
+  });
 });
 
 /**

@@ -12,7 +12,7 @@ annotations:
 
 {{- define "clarive-operator-crds.ownLabels" -}}
 app.kubernetes.io/name: {{ .Chart.Name }}
-app.kubernetes.io/instance: {{ .Release.Name | trunc 63 | trimSuffix "-" }}
+app.kubernetes.io/instance: {{ .Release.Name | trunc 63 | trimSuffix "-" | quote }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/part-of: clarive
 app.kubernetes.io/managed-by: {{ .Release.Service }}

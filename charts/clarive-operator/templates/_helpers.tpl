@@ -16,8 +16,8 @@
 
 {{/* The labels of a selector: they can never change. */}}
 {{- define "clarive-operator.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "clarive-operator.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name | trunc 63 | trimSuffix "-" }}
+app.kubernetes.io/name: {{ include "clarive-operator.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | trunc 63 | trimSuffix "-" | quote }}
 {{- end }}
 
 {{- define "clarive-operator.labels" -}}
@@ -66,8 +66,8 @@ annotations:
 {{/* The ServiceAccount as the subject of a binding. */}}
 {{- define "clarive-operator.subjects" -}}
 - kind: ServiceAccount
-  name: {{ include "clarive-operator.serviceAccountName" . }}
-  namespace: {{ include "clarive-operator.namespace" . }}
+  name: {{ include "clarive-operator.serviceAccountName" . | quote }}
+  namespace: {{ include "clarive-operator.namespace" . | quote }}
 {{- end }}
 
 {{/* An image reference with the registry of `global.imageRegistry`, if there is one. Takes a dict of root and image. */}}
