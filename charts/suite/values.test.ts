@@ -14,7 +14,7 @@ interface Schema {
 }
 
 /** Objects of which a part may be given: what they can have is more than what they have by default. */
-const partial = /Probe$/;
+const partial = /Probe$|^\.test\.daemon$/;
 
 for (const chart of charts) {
   const schema = readSchema(chart);
@@ -43,11 +43,20 @@ const refused: [chart: Chart, value: string, why: RegExp][] = [
   ['clarive-operator', 'watchNamespaces={Clarive}', /watchNamespaces/],
   ['clarive-operator', 'watchNamespaces={a,a}', /watchNamespaces/],
   ['clarive-operator', 'image.digest=sha256:12', /image\/digest/],
+  ['clarive-operator', 'image.tag=a b', /image\/tag/],
+  ['clarive-operator', 'daemons.image=clarive/clarive:1 2', /daemons\/image/],
+  ['clarive-operator', 'leaderElection.name=A_b', /leaderElection\/name/],
+  ['clarive-operator', 'fullnameOverride=A.b', /fullnameOverride/],
+  ['clarive-operator', 'daemons=null', /missing property 'daemons'/],
+  ['clarive-operator', 'livenessProbe=null', /missing property 'livenessProbe'/],
+  ['clarive-operator', 'leaderElection=null', /missing property 'leaderElection'/],
   ['clarive-daemons', 'daemons.purge.replicas=2', /daemons\/purge\/replicas/],
   ['clarive-daemons', 'daemons.purge.service=purge', /daemons\/purge\/service/],
   ['clarive-daemons', 'daemons.purge.replica=1', /replica/],
   ['clarive-daemons', 'daemons.Purge.service=service.purge.daemon', /Purge/],
   ['clarive-daemons', 'dispatcher.replicas=true', /dispatcher\/replicas/],
+  ['clarive-daemons', 'daemons=null', /missing property 'daemons'/],
+  ['clarive-daemons', 'dispatcher=null', /missing property 'dispatcher'/],
 ];
 
 for (const [chart, value, why] of refused) {
