@@ -27,6 +27,7 @@ LABEL org.opencontainers.image.title="Clarive daemon operator" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.url="https://clarive.com" \
+      org.opencontainers.image.source="https://github.com/clarive/clarive-operator" \
       org.opencontainers.image.base.name="${NODE_IMAGE}"
 COPY --from=build /build/dist/clarive-operator.cjs /clarive-operator.cjs
 # A number, because runAsNonRoot can't tell of a name whether it is root; it is the user "nonroot" of the base image.
