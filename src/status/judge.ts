@@ -88,7 +88,9 @@ function judgeFirst(facts: Facts): Judgement {
     case 'held':
       return { reason: 'WaitingForOldPod', message: outcome.message };
     case 'queued':
-      return { reason: 'WaitingForTurn', message: outcome.message };
+      return facts.pod?.deleting
+        ? { reason: 'WaitingForOldPod', message: waitingForOldPod(facts.pod) }
+        : { reason: 'WaitingForTurn', message: outcome.message };
     case 'failed':
       return underWay(facts, `${outcome.what} and is tried again: ${outcome.error.message}`);
     case 'settled':
