@@ -35,6 +35,8 @@ export interface Outcome extends RecordName {
 }
 
 export interface Plan {
+  /** What is wrong with the command line, as the records show: each names the flag and the remedy. */
+  problems: readonly string[];
   outcomes: readonly Outcome[];
   /** By name. */
   daemons: readonly PlannedDaemon[];
@@ -58,13 +60,37 @@ export function planDaemons(entries: readonly Entry[], options: IdOptions): Plan
     const { mongoId, record } = one;
     return { number: index + 1, mongoId, record, decision: decide(record, dispatchers, options) };
   });
-  const daemons = named(merged(decided.filter((one) => one !== undefined)));
+  const usable = decided.filter((one) => one !== undefined);
+  const daemons = named(merged(usable));
   return {
+    problems: unfitRenamings(
+      options.renamedIds,
+      usable.flatMap(({ decision }) => decision.dispatchers),
+    ),
     outcomes: read.map((one, index) =>
       outcomeOf(one, index + 1, entries[index]?.line, daemons, decided[index]?.decision),
     ),
     daemons,
   };
+}
+
+const mostNamed = 10;
+
+/** A mistyped id would leave the daemons, and the jobs that are bound to them, with the one that was to go. */
+function unfitRenamings(renamedIds: IdOptions['renamedIds'], dispatchers: readonly string[]): string[] {
+  const known = new Set(dispatchers);
+  const named = [...known]
+    .toSorted()
+    .slice(0, mostNamed)
+    .map((id) => JSON.stringify(id));
+  const more = known.size > mostNamed ? ` and ${known.size - mostNamed} more` : '';
+  const those = known.size > 0 ? `the ids are ${named.join(', ')}${more}` : 'they tell of no dispatcher';
+  return [...renamedIds]
+    .filter(([id]) => !known.has(id))
+    .map(
+      ([id, newId]) =>
+        `--rename-id '${id}=${newId}' fits no daemon of the records: ${those}; correct or drop it, and import again`,
+    );
 }
 
 function readEntry(entry: Entry): ReadRecord {

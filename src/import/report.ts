@@ -10,6 +10,7 @@ export function reportOf(plan: Plan, options: ManifestOptions): string {
   const steps = plan.daemons.length > 0 ? stepsFor(plan, options) : [];
   const sections = [
     plan.outcomes.map((outcome) => lineOf(outcome, options)),
+    plan.problems.map((problem) => `error: ${problem}`),
     [summaryOf(plan, options), ...withoutCounterpart(plan)],
     steps.length > 0 ? ['To do:', ...steps.map((step) => `  - ${step}`)] : [],
   ];

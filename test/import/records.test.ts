@@ -193,6 +193,30 @@ suite('an id', () => {
     ]);
   });
 
+  const fits = (records: unknown[], renamed: string, options: Partial<ImportOptions> = {}) =>
+    planOf(records, { renamedIds: new Map([[renamed, 'x']]), ...options }).problems;
+
+  test('that is to become another is that of a record, or of --id', () => {
+    const former = { ...job, ...seen('app1') };
+    assert.deepEqual(fits([former], 'app1'), []);
+    assert.deepEqual(fits([{ ...job, hostname: 'app1' }], 'app1'), []);
+    assert.deepEqual(fits([{ ...event, ...on('app1', 'app2') }], 'app2'), []);
+    assert.deepEqual(fits([job], 'app1', { id: 'app1' }), []);
+  });
+
+  test('that is to become another, and is nowhere, is told with those that there are', () => {
+    const [problem] = fits([{ ...job, ...on('b', 'a') }], 'nosuch');
+    assert.equal(
+      problem,
+      `--rename-id 'nosuch=x' fits no daemon of the records: the ids are "a", "b"; correct or drop it, and import again`,
+    );
+    assert.match(fits([job], 'a')[0] ?? '', /: they tell of no dispatcher; /);
+    const many = Array.from({ length: 12 }, (_, index) => `app${index + 10}`);
+    assert.match(fits([{ ...job, ...on(...many) }], 'a')[0] ?? '', /"app10", .*"app19" and 2 more; /);
+    const ignored = [{ service: 'service.dispatcher', active: '1', hostname: 'a' }, job];
+    assert.equal(fits(ignored, 'a').length, 1);
+  });
+
   test('of a dispatcher that ended long before the export gets no daemon', () => {
     const dead = { disp_id: 'dead', last_ping: '2026-10-04 10:15:01' };
     const almost = { disp_id: 'almost', last_ping: '2026-10-04 10:15:02' };
