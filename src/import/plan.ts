@@ -15,6 +15,8 @@ export interface PlannedDaemon {
   config: Record<string, unknown> | undefined;
   /** The records that it comes from. */
   sources: readonly Decided[];
+  /** The one of them that its config is from. */
+  configSource: Decided | undefined;
 }
 
 /** What became of one record. */
@@ -62,14 +64,17 @@ export function planDaemons(entries: readonly Entry[], options: IdOptions): Plan
   });
   const usable = decided.filter((one) => one !== undefined);
   const daemons = named(merged(usable));
+  const daemonsFrom = bySource(daemons);
   return {
     problems: unfitRenamings(
       options.renamedIds,
       usable.flatMap(({ decision }) => decision.dispatchers),
     ),
-    outcomes: read.map((one, index) =>
-      outcomeOf(one, index + 1, entries[index]?.line, daemons, decided[index]?.decision),
-    ),
+    outcomes: read.map((one, index) => {
+      const source = decided[index];
+      const own = source ? [...(daemonsFrom.get(source) ?? [])] : [];
+      return outcomeOf(one, index + 1, entries[index]?.line, own, source);
+    }),
     daemons,
   };
 }
@@ -113,8 +118,8 @@ function merged(decided: readonly Decided[]): Nameless[] {
     if (!first) return [];
     const sources = group.map(({ source }) => source);
     const { service, active } = first.source.record;
-    const config = sources.find(({ record }) => record.config)?.record.config;
-    return { service, id: first.id, active, config, sources };
+    const configSource = sources.find(({ record }) => record.config);
+    return { service, id: first.id, active, config: configSource?.record.config, sources, configSource };
   });
 }
 
@@ -135,10 +140,11 @@ function identity({ id, source: { record } }: Process): string {
 function named(daemons: readonly Nameless[]): PlannedDaemon[] {
   const rank = ({ service, id = '' }: Nameless) => [presets[service] ? '0' : '1', service, id];
   const taken = new Set<string>();
+  const byService = Map.groupBy(daemons, ({ service }) => service);
   return daemons
     .toSorted((a, b) => compare(rank(a), rank(b)))
     .map((daemon) => {
-      const hasTwin = daemons.some((other) => other !== daemon && other.service === daemon.service);
+      const hasTwin = (byService.get(daemon.service)?.length ?? 0) > 1;
       const base = nameOfService(daemon.service);
       const name = freeName(hasTwin && daemon.id ? label(`${base}-${daemon.id}`) : base, taken);
       taken.add(name);
@@ -147,38 +153,45 @@ function named(daemons: readonly Nameless[]): PlannedDaemon[] {
     .toSorted((a, b) => compare([a.name], [b.name]));
 }
 
+/** The daemons that come from each record, by name. */
+function bySource(daemons: readonly PlannedDaemon[]): Map<Decided, Set<PlannedDaemon>> {
+  const found = new Map<Decided, Set<PlannedDaemon>>();
+  for (const daemon of daemons)
+    for (const source of daemon.sources)
+      found.set(source, (found.get(source) ?? new Set<PlannedDaemon>()).add(daemon));
+  return found;
+}
+
 function outcomeOf(
   { mongoId, service, ...read }: ReadRecord,
   number: number,
   line: number | undefined,
   daemons: readonly PlannedDaemon[],
-  decision: Decision | undefined,
+  decided: Decided | undefined,
 ): Outcome {
-  const own = daemons.filter(({ sources }) => sources.some((source) => source.number === number));
+  const { notes = [], problems = [] } = decided?.decision ?? {};
   return {
     mongoId,
     service,
     number,
     line,
-    daemons: own,
-    notes: [...(decision?.notes ?? []), ...own.flatMap((daemon) => mergeNotes(daemon, number))],
-    problems: 'problems' in read ? read.problems : (decision?.problems ?? []),
+    daemons,
+    notes: [...notes, ...(decided ? daemons.flatMap((daemon) => mergeNotes(daemon, decided)) : [])],
+    problems: 'problems' in read ? read.problems : problems,
     ignored: 'record' in read ? read.record.ignored : [],
     isPinned: 'record' in read && read.record.pinnedTo.length > 0,
   };
 }
 
 /** What a user has to know of a daemon that comes from several records. */
-function mergeNotes({ sources, active }: PlannedDaemon, number: number): string[] {
-  const own = sources.find((source) => source.number === number);
+function mergeNotes({ sources, active, configSource }: PlannedDaemon, own: Decided): string[] {
   const [first] = sources;
-  if (!own || !first || own === first) return [];
-  const configured = sources.find(({ record }) => record.config);
+  if (!first || own === first) return [];
   return [
     `the same daemon as record ${first.number}`,
     ...(active && !own.record.active ? [`running, because record ${first.number} is active`] : []),
-    ...(configured && configured !== own && own.record.config
-      ? [`its config is left out for that of record ${configured.number}`]
+    ...(configSource && configSource !== own && own.record.config
+      ? [`its config is left out for that of record ${configSource.number}`]
       : []),
   ];
 }
