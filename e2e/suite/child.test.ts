@@ -1,7 +1,8 @@
 /** What the Deployment of a daemon makes possible, and what becomes of one that somebody changes behind the operator's back. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { deployments, pods } from '../../test/support/resources.ts';
+import type { ClariveDaemon } from '../../src/api/clarive-daemon.ts';
+import { clariveDaemons, deployments, pods } from '../../test/support/resources.ts';
 import { until, untilList } from '../../test/support/until.ts';
 import { condition, daemon, patience, untilReason } from './daemons.ts';
 import { withKubectl } from './kubectl.ts';
@@ -45,6 +46,29 @@ test('what somebody changed in the child is repaired, what somebody added stays'
     );
     assert.equal(repaired.metadata?.annotations?.['example.com/note'], 'mine');
     await untilReason(given, 'one', 'Running');
+  }));
+
+test('a spec that becomes valid again, as it was, is found to be carried by the child that moved on meanwhile', (t) =>
+  withKubectl(t, async (given) => {
+    const { apply, kubectl, kube } = given;
+    const change = (spec: string) => kubectl('patch', 'cld', 'one', '--type=merge', '-p', `{"spec":${spec}}`);
+    await apply(daemon('one', { config: { a: 1 } }));
+    await untilReason(given, 'one', 'Running');
+    await change('{"env":[{"name":"A","value":"1"}]}');
+    const { status } = await untilReason(given, 'one', 'Running');
+    await change('{"config":{"a":9007199254740993}}');
+    await untilReason(given, 'one', 'InvalidSpec');
+    await kubectl('delete', 'pod', status?.pod?.name ?? '');
+    const isReplaced = (object: ClariveDaemon) =>
+      object.status?.pod?.name !== status?.pod?.name && condition(object, 'Active')?.status === 'True';
+    await until(kube, clariveDaemons, 'one', isReplaced, {
+      ...patience,
+      describe: 'another pod to be active',
+    });
+    const { metadata } = await kube.get(deployments, 'one');
+    await change('{"config":{"a":1}}');
+    await untilReason(given, 'one', 'Running');
+    assert.equal((await kube.get(deployments, 'one')).metadata?.generation, metadata?.generation);
   }));
 
 test('kubectl rollout restart of the child is left alone', (t) =>

@@ -138,6 +138,22 @@ export const bugs: readonly Bug[] = [
     tests: ['test/controller/'],
   },
   {
+    name: 'empty-write-repeated',
+    does: 'applies a Deployment again and again, because the answer to a write that changed nothing is not taken in',
+    file: 'src/kube/kube-cluster.ts',
+    find: 'this.#view.children.settle(',
+    replace: 'this.#view.children.upsert(',
+    tests: ['test/kube/kube-cluster.test.ts'],
+  },
+  {
+    name: 'many-before-one',
+    does: 'makes the change of one daemon wait for all daemons of a dispatcher that was changed before',
+    file: 'src/term.ts',
+    find: 'patienceMs: index * fanOutMs',
+    replace: 'patienceMs: 0',
+    tests: ['test/term.test.ts'],
+  },
+  {
     name: 'two-workers-on-a-key',
     does: 'visits a daemon while another visit to it is under way',
     file: 'src/controller/work-queue.ts',
