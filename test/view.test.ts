@@ -64,7 +64,7 @@ test('a child that admission has changed is taken for what was written, until it
     view.observeChild({
       metadata: { ...metadata, labels, uid: 'child-1', resourceVersion: version, generation },
       spec: { ...spec, revisionHistoryLimit: 99 },
-    } as unknown as RawObject);
+    });
   assert.equal(shown('5', 1).carries, undefined);
   view.children.upsert({ ...shown('5', 1), carries: desired.digest });
   assert.equal(shown('6', 1).carries, desired.digest);
