@@ -15,7 +15,7 @@ export interface ImportSurroundings {
 
 /**
  * @param argv the arguments after the word "import"
- * @returns the exit code: 0 if every record could be used, 1 if some are left out, 2 if there is nothing to apply
+ * @returns the exit code: 0 if every record could be used, 1 if some are left out or an id to be renamed is not there, 2 if there is nothing to apply
  */
 export async function importCommand(
   argv: readonly string[],

@@ -43,7 +43,7 @@ suite('import', () => {
   test('takes every flag', async () => {
     const argv =
       '--namespace clarive --dispatcher prod --image r.example.com/clarive:7 --environment prod --stopped --id srv.01 --rename-id a_=b,c_=d --rename-id e_=f';
-    const records = `${good}{"service":"service.job.daemon","active":"1","instances":[{"instance":"a_"},{"instance":"e_"}]}`;
+    const records = `${good}{"service":"service.job.daemon","active":"1","instances":[{"instance":"a_"},{"instance":"c_"},{"instance":"e_"}]}`;
     const { code, written } = await run(argv.split(' '), { '': records });
     assert.equal(code, 0);
     assert.equal(
@@ -81,6 +81,17 @@ spec:
 ---
 kind: ClariveDaemon
 metadata:
+  name: job-d
+  namespace: clarive
+spec:
+  service: service.job.daemon
+  id: d
+  replicas: 1
+  dispatcherRef:
+    name: prod
+---
+kind: ClariveDaemon
+metadata:
   name: job-f
   namespace: clarive
 spec:
@@ -104,6 +115,18 @@ spec:
     assert.equal(code, 1);
     assert.match(written[''] ?? '', /name: event/);
     assert.match(told, /^record 2 .*error: active is "maybe"/m);
+  });
+
+  test('prints all records and ends with 1 if an id to be renamed is not among them', async () => {
+    const records = '{"service":"service.job.daemon","active":"1","instances":[{"instance":"app1"}]}';
+    const { code, written, told } = await run(['--rename-id', 'app1=app2,nosuch=x'], { '': records });
+    assert.equal(code, 1);
+    assert.match(written[''] ?? '', /id: app2/);
+    assert.match(
+      told,
+      /^error: --rename-id 'nosuch=x' fits no daemon of the records: the ids are "app1"; correct or drop it, and import again$/m,
+    );
+    assert.equal(told.match(/error: /g)?.length, 1);
   });
 
   for (const [what, input, says] of [

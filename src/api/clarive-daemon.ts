@@ -80,8 +80,8 @@ export interface DrainSpec {
   /**
    * How many seconds running jobs and tasks may take to end after the daemon itself was told to end;
    * what is left then is terminated. Default: 3600 for `service.job.daemon`, 600 for
-   * `service.scheduler`, 0 for any other service. The pod's grace period is at least 30 seconds longer.
-   * A change restarts the daemon.
+   * `service.scheduler`, 0 for any other service; at most 604800, which is a week. The pod's grace
+   * period is at least 30 seconds longer. A change restarts the daemon.
    */
   timeoutSeconds?: number;
 }

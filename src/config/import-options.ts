@@ -76,7 +76,8 @@ ${namesOf(flags)
   --help, -h
       Show this text.
 
-Exit code: 0 if every record could be used, 1 if some are left out, 2 if there is nothing to apply.
+Exit code: 0 if every record could be used, 1 if some are left out or an id to be
+renamed is not there, 2 if there is nothing to apply.
 `;
 
 /** Reads the arguments after the word "import". */

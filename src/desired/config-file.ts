@@ -2,6 +2,7 @@
 import { stringify } from 'yaml';
 import { configAnnotation, daemonContainer } from '../api/labels.ts';
 import type { PodTemplateOverlay } from '../api/kubernetes.ts';
+import { canonicalService } from '../presets/presets.ts';
 import { isObject } from './merge-rules.ts';
 
 export type ConfigFile = { text: string } | { invalid: string };
@@ -36,8 +37,19 @@ export function configFile(all: readonly ConfigPart[]): ConfigFile | undefined {
 }
 
 function rendered(parts: readonly ConfigPart[]): string {
-  const contents = parts.map(({ section, settings }) => (section ? { [section]: settings } : settings));
+  const contents = parts.map(({ section, settings }) =>
+    section ? { [section]: settings } : withCanonicalSections(settings),
+  );
   return stringify(contents.reduce(mergeSettings), booleansAsNumbers, yamlOptions);
+}
+
+/** Clarive looks for a section by the registry key only, so what stands under an alias is laid beneath that. */
+function withCanonicalSections(settings: Record<string, unknown>): Record<string, unknown> {
+  const entries = Object.entries(settings);
+  const aliased = entries.filter(([key]) => canonicalService(key) !== key);
+  const others = entries.filter(([key]) => canonicalService(key) === key);
+  const renamed = aliased.map(([key, value]) => [canonicalService(key), value] as const);
+  return mergeSettings(Object.fromEntries(renamed), Object.fromEntries(others));
 }
 
 /** Objects are merged key by key, at any depth; of everything else the later value counts. */

@@ -11,6 +11,8 @@ export interface IdOptions {
 }
 
 export interface Decision {
+  /** The dispatchers that it is moved from, by their old ids. */
+  dispatchers: readonly string[];
   /** One for each process; undefined is a process without id. */
   ids: readonly (string | undefined)[];
   /** What was decided, for the user. */
@@ -33,22 +35,28 @@ export function takesCopies(service: string): boolean {
 export function decide(record: DaemonRecord, dispatchers: Dispatchers, options: IdOptions): Decision {
   const { service } = record;
   if (service === dispatcherService)
-    return { ids: [], notes: ['left out, because the operator takes its place'], problems: [] };
+    return {
+      dispatchers: [],
+      ids: [],
+      notes: ['left out, because the operator takes its place'],
+      problems: [],
+    };
 
   const { id, renamedIds } = options;
-  const origins = dispatchersOf(record, dispatchers, id).map((origin) => ({
-    ...origin,
-    id: renamedIds.get(origin.id) ?? origin.id,
-  }));
+  const before = dispatchersOf(record, dispatchers, id);
+  const origins = before.map((origin) => ({ ...origin, id: renamedIds.get(origin.id) ?? origin.id }));
   const decision = takesCopies(service) ? copies(record, origins, dispatchers.dead) : single(origins);
   const remark = presets[service] ? presets[service].caution : 'a service that the operator does not know';
   return {
     ...decision,
+    dispatchers: before.map((origin) => origin.id),
     notes: [...record.notes, ...decision.notes, ...(remark ? [inSentence(remark)] : [])],
   };
 }
 
-function copies(record: DaemonRecord, origins: readonly Origin[], dead: readonly string[]): Decision {
+type Conclusion = Omit<Decision, 'dispatchers'>;
+
+function copies(record: DaemonRecord, origins: readonly Origin[], dead: readonly string[]): Conclusion {
   if (origins.length === 0)
     return { ids: [undefined], notes: ['without id, because the record tells no dispatcher'], problems: [] };
   const mentionsDead = dead.length > 0 && record.pinnedTo.length === 0;
@@ -69,7 +77,7 @@ function badId({ id, field }: Origin): string {
   return `${field} has the dispatcher ${JSON.stringify(id)}, which can't be an id (${idRule}): let its jobs end on the classic Dispatcher, then import with --rename-id '${id}=app1' or another id`;
 }
 
-function single(origins: readonly Origin[]): Decision {
+function single(origins: readonly Origin[]): Conclusion {
   const ids = origins.map(({ id }) => id);
   const valid = ids.find(isValidId);
   const only =

@@ -12,7 +12,7 @@ export interface Imported {
   manifests: string;
   /** For the user to read. */
   report: string;
-  /** Whether every record could be used. */
+  /** Whether every record and every flag could be used. */
   isComplete: boolean;
 }
 
@@ -24,6 +24,7 @@ export function importRecords(text: string, options: ImportOptions): Imported {
   return {
     manifests: manifestStream(plan.daemons, options),
     report: reportOf(plan, options),
-    isComplete: plan.outcomes.length > 0 && plan.outcomes.every(({ problems }) => problems.length === 0),
+    isComplete:
+      plan.outcomes.length > 0 && [plan, ...plan.outcomes].every(({ problems }) => problems.length === 0),
   };
 }

@@ -15,6 +15,8 @@ export interface PlannedDaemon {
   config: Record<string, unknown> | undefined;
   /** The records that it comes from. */
   sources: readonly Decided[];
+  /** The one of them that its config is from. */
+  configSource: Decided | undefined;
 }
 
 /** What became of one record. */
@@ -35,6 +37,8 @@ export interface Outcome extends RecordName {
 }
 
 export interface Plan {
+  /** What is wrong with the command line, as the records show: each names the flag and the remedy. */
+  problems: readonly string[];
   outcomes: readonly Outcome[];
   /** By name. */
   daemons: readonly PlannedDaemon[];
@@ -58,13 +62,40 @@ export function planDaemons(entries: readonly Entry[], options: IdOptions): Plan
     const { mongoId, record } = one;
     return { number: index + 1, mongoId, record, decision: decide(record, dispatchers, options) };
   });
-  const daemons = named(merged(decided.filter((one) => one !== undefined)));
+  const usable = decided.filter((one) => one !== undefined);
+  const daemons = named(merged(usable));
+  const daemonsFrom = bySource(daemons);
   return {
-    outcomes: read.map((one, index) =>
-      outcomeOf(one, index + 1, entries[index]?.line, daemons, decided[index]?.decision),
+    problems: unfitRenamings(
+      options.renamedIds,
+      usable.flatMap(({ decision }) => decision.dispatchers),
     ),
+    outcomes: read.map((one, index) => {
+      const source = decided[index];
+      const own = source ? [...(daemonsFrom.get(source) ?? [])] : [];
+      return outcomeOf(one, index + 1, entries[index]?.line, own, source);
+    }),
     daemons,
   };
+}
+
+const mostNamed = 10;
+
+/** A mistyped id would leave the daemons, and the jobs that are bound to them, with the one that was to go. */
+function unfitRenamings(renamedIds: IdOptions['renamedIds'], dispatchers: readonly string[]): string[] {
+  const known = new Set(dispatchers);
+  const named = [...known]
+    .toSorted()
+    .slice(0, mostNamed)
+    .map((id) => JSON.stringify(id));
+  const more = known.size > mostNamed ? ` and ${known.size - mostNamed} more` : '';
+  const those = known.size > 0 ? `the ids are ${named.join(', ')}${more}` : 'they tell of no dispatcher';
+  return [...renamedIds]
+    .filter(([id]) => !known.has(id))
+    .map(
+      ([id, newId]) =>
+        `--rename-id '${id}=${newId}' fits no daemon of the records: ${those}; correct or drop it, and import again`,
+    );
 }
 
 function readEntry(entry: Entry): ReadRecord {
@@ -87,8 +118,8 @@ function merged(decided: readonly Decided[]): Nameless[] {
     if (!first) return [];
     const sources = group.map(({ source }) => source);
     const { service, active } = first.source.record;
-    const config = sources.find(({ record }) => record.config)?.record.config;
-    return { service, id: first.id, active, config, sources };
+    const configSource = sources.find(({ record }) => record.config);
+    return { service, id: first.id, active, config: configSource?.record.config, sources, configSource };
   });
 }
 
@@ -109,10 +140,11 @@ function identity({ id, source: { record } }: Process): string {
 function named(daemons: readonly Nameless[]): PlannedDaemon[] {
   const rank = ({ service, id = '' }: Nameless) => [presets[service] ? '0' : '1', service, id];
   const taken = new Set<string>();
+  const byService = Map.groupBy(daemons, ({ service }) => service);
   return daemons
     .toSorted((a, b) => compare(rank(a), rank(b)))
     .map((daemon) => {
-      const hasTwin = daemons.some((other) => other !== daemon && other.service === daemon.service);
+      const hasTwin = (byService.get(daemon.service)?.length ?? 0) > 1;
       const base = nameOfService(daemon.service);
       const name = freeName(hasTwin && daemon.id ? label(`${base}-${daemon.id}`) : base, taken);
       taken.add(name);
@@ -121,38 +153,45 @@ function named(daemons: readonly Nameless[]): PlannedDaemon[] {
     .toSorted((a, b) => compare([a.name], [b.name]));
 }
 
+/** The daemons that come from each record, by name. */
+function bySource(daemons: readonly PlannedDaemon[]): Map<Decided, Set<PlannedDaemon>> {
+  const found = new Map<Decided, Set<PlannedDaemon>>();
+  for (const daemon of daemons)
+    for (const source of daemon.sources)
+      found.set(source, (found.get(source) ?? new Set<PlannedDaemon>()).add(daemon));
+  return found;
+}
+
 function outcomeOf(
   { mongoId, service, ...read }: ReadRecord,
   number: number,
   line: number | undefined,
   daemons: readonly PlannedDaemon[],
-  decision: Decision | undefined,
+  decided: Decided | undefined,
 ): Outcome {
-  const own = daemons.filter(({ sources }) => sources.some((source) => source.number === number));
+  const { notes = [], problems = [] } = decided?.decision ?? {};
   return {
     mongoId,
     service,
     number,
     line,
-    daemons: own,
-    notes: [...(decision?.notes ?? []), ...own.flatMap((daemon) => mergeNotes(daemon, number))],
-    problems: 'problems' in read ? read.problems : (decision?.problems ?? []),
+    daemons,
+    notes: [...notes, ...(decided ? daemons.flatMap((daemon) => mergeNotes(daemon, decided)) : [])],
+    problems: 'problems' in read ? read.problems : problems,
     ignored: 'record' in read ? read.record.ignored : [],
     isPinned: 'record' in read && read.record.pinnedTo.length > 0,
   };
 }
 
 /** What a user has to know of a daemon that comes from several records. */
-function mergeNotes({ sources, active }: PlannedDaemon, number: number): string[] {
-  const own = sources.find((source) => source.number === number);
+function mergeNotes({ sources, active, configSource }: PlannedDaemon, own: Decided): string[] {
   const [first] = sources;
-  if (!own || !first || own === first) return [];
-  const configured = sources.find(({ record }) => record.config);
+  if (!first || own === first) return [];
   return [
     `the same daemon as record ${first.number}`,
     ...(active && !own.record.active ? [`running, because record ${first.number} is active`] : []),
-    ...(configured && configured !== own && own.record.config
-      ? [`its config is left out for that of record ${configured.number}`]
+    ...(configSource && configSource !== own && own.record.config
+      ? [`its config is left out for that of record ${configSource.number}`]
       : []),
   ];
 }

@@ -10,6 +10,7 @@ export function reportOf(plan: Plan, options: ManifestOptions): string {
   const steps = plan.daemons.length > 0 ? stepsFor(plan, options) : [];
   const sections = [
     plan.outcomes.map((outcome) => lineOf(outcome, options)),
+    plan.problems.map((problem) => `error: ${problem}`),
     [summaryOf(plan, options), ...withoutCounterpart(plan)],
     steps.length > 0 ? ['To do:', ...steps.map((step) => `  - ${step}`)] : [],
   ];
@@ -56,10 +57,14 @@ function summaryOf({ outcomes, daemons }: Plan, { dispatcher, stopped }: Manifes
 const runState = new Set(['pid', 'last_ping']);
 
 function withoutCounterpart({ outcomes }: Plan): string[] {
-  const names = new Set(outcomes.flatMap(({ ignored }) => ignored).filter((name) => !runState.has(name)));
-  if (names.size === 0) return [];
-  const places = [...names].toSorted().map((name) => {
-    const records = outcomes.filter(({ ignored }) => ignored.includes(name)).map(({ number }) => number);
+  const fields = outcomes.flatMap(({ ignored, number }) => ignored.map((name) => ({ name, number })));
+  const byName = Map.groupBy(
+    fields.filter(({ name }) => !runState.has(name)),
+    ({ name }) => name,
+  );
+  if (byName.size === 0) return [];
+  const places = [...byName.keys()].toSorted().map((name) => {
+    const records = byName.get(name)?.map(({ number }) => number) ?? [];
     return `${name} (record ${records.join(', ')})`;
   });
   return [`Left out, because a ClariveDaemon has nothing like it: ${places.join(', ')}`];

@@ -82,7 +82,7 @@ function outcomeOf(error: unknown, what: string): Extract<WriteOutcome, { is: 'r
 
 /**
  * Lets the new pod of an exclusive daemon start when its turn has come, also while the daemon is paused or can't be written; returns
- * the outcome of that, unless there is something else to tell.
+ * the outcome of that, unless there is something else to tell. What its pods wait for goes before a change that waits for its turn.
  */
 export async function letStart(
   daemon: ClariveDaemon,
@@ -94,7 +94,7 @@ export async function letStart(
   if (isLeaving || child.controller?.uid !== daemon.metadata.uid) return { outcome };
   try {
     const { message, ...when } = (await gatekeeper.letStart(daemon)) ?? {};
-    const isNews = message !== undefined && outcome.is === 'settled';
+    const isNews = message !== undefined && (outcome.is === 'settled' || outcome.is === 'queued');
     return { outcome: isNews ? { is: 'held', message } : outcome, ...when };
   } catch (error) {
     return { outcome: outcome.is === 'failed' ? outcome : outcomeOf(error, "The pod can't be let start") };

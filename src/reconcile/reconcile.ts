@@ -78,7 +78,7 @@ export async function reconcile(key: ObjectKey, dependencies: Dependencies): Pro
     record: (event) => cluster.recordEvent(daemon, event),
   });
   if (outcome.is === 'failed') throw outcome.error; // the status tells of it; when to try again is the queue's to decide
-  return soonest(heldBackMs, recheckAfterMs, retryAfterMs(outcome), start.recheckAfterMs);
+  return soonest(heldBackMs, recheckAfterMs, retryAfterMs(done), retryAfterMs(outcome), start.recheckAfterMs);
 }
 
 /** Whether the ConfigMaps and Secrets that the pod names have changed since it was started. One that is yet to come takes what there is. */

@@ -88,7 +88,7 @@ function judgeFirst(facts: Facts): Judgement {
     case 'held':
       return { reason: 'WaitingForOldPod', message: outcome.message };
     case 'queued':
-      return { reason: 'WaitingForTurn', message: outcome.message };
+      return judgeTurn(facts, outcome.message);
     case 'failed':
       return underWay(facts, `${outcome.what} and is tried again: ${outcome.error.message}`);
     case 'settled':
@@ -100,6 +100,12 @@ function judgeFirst(facts: Facts): Judgement {
 function underWay({ wanted, pod }: Facts, message: string): Judgement {
   if (wanted === 0) return { reason: 'Stopping', message };
   return pod?.deleting ? { reason: 'WaitingForOldPod', message } : starting(message);
+}
+
+/** A pod that ends is told first: what waits for its turn hides neither that nor the deadline. */
+function judgeTurn({ pod }: Facts, message: string): Judgement {
+  if (pod?.deleting) return { reason: 'WaitingForOldPod', message: waitingForOldPod(pod) };
+  return { reason: 'WaitingForTurn', message };
 }
 
 function judgeStop({ child, pod, stoppedBy, invalid }: Facts): Judgement {

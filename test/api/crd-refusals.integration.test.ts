@@ -68,6 +68,11 @@ suite('a new ClariveDaemon', () => {
       spec: { service, drain: { timeoutSeconds: -1 } },
       says: 'spec.drain.timeoutSeconds in body should be greater than or equal to 0',
     },
+    ...[604_801, 2_147_483_618].map((timeoutSeconds) => ({
+      what: `a drain time of ${timeoutSeconds} s, more than a week`,
+      spec: { service, drain: { timeoutSeconds } },
+      says: 'spec.drain.timeoutSeconds in body should be less than or equal to 604800',
+    })),
     {
       what: 'an empty image',
       spec: { service, image: '' },
@@ -128,6 +133,11 @@ suite('a new ClariveDaemon', () => {
       spec: { service, template: { spec: { terminationGracePeriodSeconds: -5 } } },
       says: 'spec.template.spec.terminationGracePeriodSeconds in body should be greater than or equal to 0',
     },
+    ...[604_801, 2_147_483_648].map((terminationGracePeriodSeconds) => ({
+      what: `a grace period of ${terminationGracePeriodSeconds} s, more than a week`,
+      spec: { service, template: { spec: { terminationGracePeriodSeconds } } },
+      says: 'spec.template.spec.terminationGracePeriodSeconds in body should be less than or equal to 604800',
+    })),
     {
       what: 'the image of container daemon',
       spec: daemon({ image: 'clarive:7' }),

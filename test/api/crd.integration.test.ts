@@ -90,6 +90,14 @@ suite('a new ClariveDaemon', () => {
     { what: 'a name of 63 characters', name: 'n'.repeat(63), spec: { service } },
     { what: 'a service that no preset knows', spec: { service: 'service.topic.inactivity_daemon' } },
     { what: "the manual's name of the scheduler", spec: { service: 'service.schedule daemon' } },
+    {
+      what: 'a drain time and a grace period of a week',
+      spec: {
+        service,
+        drain: { timeoutSeconds: 604_800 },
+        template: { spec: { terminationGracePeriodSeconds: 604_800 } },
+      },
+    },
     { what: 'an id of 63 characters', spec: { service, id: 'i'.repeat(63) } },
     {
       what: 'what another container may have',

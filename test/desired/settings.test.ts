@@ -143,6 +143,33 @@ describe('the config file', () => {
     assert.deepEqual(file, { [service]: { base: 1, deep: { a: 1, b: 2, c: 3, list: [3] }, gone: null } });
   });
 
+  test("has the dispatcher's section under the manual's name of a service under the registry key, beneath all others", () => {
+    const alias = { 'service.schedule daemon': { a: 1, b: 1, c: 1, d: 1 }, debug: 1 };
+    const key = { 'service.scheduler': { b: 2, c: 2, d: 2 } };
+    const services = [{ service: 'service.schedule daemon', config: { c: 3, d: 3 } }];
+    const own = { service: 'service.schedule daemon', config: { d: 4 } };
+    assert.deepEqual(fileOf(own, { config: { ...alias, ...key }, services }), {
+      debug: 1,
+      'service.scheduler': { a: 1, b: 2, c: 3, d: 4 },
+    });
+    assert.deepEqual(fileOf({}, { config: alias }), {
+      debug: 1,
+      'service.scheduler': alias['service.schedule daemon'],
+    });
+  });
+
+  test("keeps a setting of the daemon's own that is called like a service in the manual", () => {
+    const config = { 'service.schedule daemon': { a: 1 } };
+    assert.deepEqual(fileOf({ config }, {}), { [service]: config });
+  });
+
+  test('is refused with the key that the user has written', () => {
+    assert.match(
+      invalidity({}, { config: { 'service.schedule daemon': { big: 2 ** 60 } } }),
+      /^The number spec\.config\.service\.schedule daemon\.big of the ClariveDispatcher "main" /,
+    );
+  });
+
   test('has any key that JSON can hold', () => {
     const odd = JSON.parse('{"__proto__": {"a": 1}, "constructor": 2}') as Record<string, unknown>;
     const also = JSON.parse('{"__proto__": {"b": 2}}') as Record<string, unknown>;

@@ -30,6 +30,19 @@ const seen = (...ids: string[]) => ({
   active_instances: ids.map((id) => ({ disp_id: id, last_ping: '2026-10-05 10:15:02' })),
 });
 
+test('of 40,000 records each takes no longer for the others', () => {
+  const services = Array.from({ length: 20_000 }, (_, index) => ({
+    ...event,
+    service: `service.x${index}.daemon`,
+  }));
+  const copies = services.map(() => event);
+  const beganMs = performance.now();
+  const { daemons } = planOf([...services, ...copies]);
+  assert.equal(daemons.length, 20_001);
+  const tookMs = performance.now() - beganMs;
+  assert.ok(tookMs < 5_000, `${Math.round(tookMs)} ms`);
+});
+
 suite('active', () => {
   const running = ['1', 1, true, 'true', { $numberInt: '1' }, { $numberLong: '1' }, { $numberDouble: '1.0' }];
   const stopped = ['0', 0, false, 'false', { $numberInt: '0' }, '', null, undefined, { $undefined: true }];
@@ -191,6 +204,30 @@ suite('an id', () => {
       'job-app1 service.job.daemon app1 1',
       'job-app2 service.job.daemon app2 1',
     ]);
+  });
+
+  const fits = (records: unknown[], renamed: string, options: Partial<ImportOptions> = {}) =>
+    planOf(records, { renamedIds: new Map([[renamed, 'x']]), ...options }).problems;
+
+  test('that is to become another is that of a record, or of --id', () => {
+    const former = { ...job, ...seen('app1') };
+    assert.deepEqual(fits([former], 'app1'), []);
+    assert.deepEqual(fits([{ ...job, hostname: 'app1' }], 'app1'), []);
+    assert.deepEqual(fits([{ ...event, ...on('app1', 'app2') }], 'app2'), []);
+    assert.deepEqual(fits([job], 'app1', { id: 'app1' }), []);
+  });
+
+  test('that is to become another, and is nowhere, is told with those that there are', () => {
+    const [problem] = fits([{ ...job, ...on('b', 'a') }], 'nosuch');
+    assert.equal(
+      problem,
+      `--rename-id 'nosuch=x' fits no daemon of the records: the ids are "a", "b"; correct or drop it, and import again`,
+    );
+    assert.match(fits([job], 'a')[0] ?? '', /: they tell of no dispatcher; /);
+    const many = Array.from({ length: 12 }, (_, index) => `app${index + 10}`);
+    assert.match(fits([{ ...job, ...on(...many) }], 'a')[0] ?? '', /"app10", .*"app19" and 2 more; /);
+    const ignored = [{ service: 'service.dispatcher', active: '1', hostname: 'a' }, job];
+    assert.equal(fits(ignored, 'a').length, 1);
   });
 
   test('of a dispatcher that ended long before the export gets no daemon', () => {

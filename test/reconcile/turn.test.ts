@@ -1,6 +1,7 @@
 /** What daemons share is taken over by one after the other, and by no further one when one fails. */
 import assert from 'node:assert/strict';
 import { describe, mock, test } from 'node:test';
+import type { ObjectKey } from '../../src/api/object-key.ts';
 import { at, exit, exited } from '../status/observed-builders.ts';
 import { Installation } from './installation.ts';
 
@@ -181,6 +182,51 @@ describe('a failure', () => {
     assert.match(installation.message('b'), /because a fails/);
     assert.deepEqual(await installation.changedWithin(560), ['b'], 'After ten good minutes it is forgotten');
   });
+});
+
+describe('while the old pod ends, that is told instead of a change that waits for its turn', () => {
+  const endings: [what: string, end: (installation: Installation, key: ObjectKey) => Promise<unknown>][] = [
+    [
+      "after a change of the daemon's own",
+      async ({ cluster, scene }, key) => {
+        cluster.editDaemon(key, { args: ['--debug'] });
+        await scene.visit(key);
+      },
+    ],
+    [
+      'after kubectl delete pod, when the successor waits at its gate',
+      async ({ cluster }, key) => cluster.editPod(key, { deleting: true }),
+    ],
+  ];
+  for (const [what, end] of endings)
+    test(what, async () => {
+      const installation = withBadImage(await Installation.running(['a']));
+      const { cluster, scene } = installation;
+      const key = installation.put('d', { service: 'service.job.daemon' });
+      installation.daemons.push(key);
+      await installation.pass(30);
+      await end(installation, key);
+      cluster.runControllers(key);
+      await scene.visitUntilWritten(key);
+      const told = installation.message('d');
+      assert.match(
+        told,
+        /^Waiting for pod d-\d+ on node node-a to end before its successor starts; it ends by /,
+      );
+
+      installation.change(bad);
+      for (let step = 0; step < 3; step++) {
+        await scene.visit('clarive/a');
+        cluster.runControllers('clarive/a');
+        cluster.runKubelet('clarive/a');
+      }
+      await scene.visitUntilWritten(key);
+      const { requeueAfterMs = Infinity } = await scene.visit(key);
+      assert.equal(installation.message('d'), told);
+      assert.equal(installation.verdicts['d'], 'WaitingForOldPod Reconciling Active');
+      assert.ok(requeueAfterMs <= 30_000, 'Its turn is still looked after');
+      assert.ok(!cluster.writes.includes('apply d at 1'), 'It keeps its settings');
+    });
 });
 
 describe('nobody is blocked for ever', () => {

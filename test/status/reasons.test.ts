@@ -164,6 +164,18 @@ const rows: Row[] = [
     'Takes over as soon as email has run well',
   ],
 
+  [
+    'WaitingForOldPod with the deadline while its pod ends, though a change waits for its turn as well',
+    {
+      daemon: attached,
+      dispatcher: aDispatcher(),
+      pods: [aPod({ deleting: true })],
+      outcome: { is: 'queued', message: 'Takes over as soon as email has run well', recheckAfterMs: 1 },
+    },
+    'WaitingForOldPod Reconciling Active',
+    'Waiting for pod purge-1 on node node-a to end before its successor starts; it ends by 2026-01-01T00:00:00Z at the latest',
+  ],
+
   // MissingReference: the dispatcher
   [
     'MissingReference with the remedy when its dispatcher is not there',
