@@ -65,13 +65,14 @@ async function judgeMemory(t: TestContext, system: KubeClient): Promise<void> {
   }
 }
 
-/** Their pods find no node. */
+/** Their pods find no node. They are of a service of which there may be many. */
 async function createDaemons(kube: KubeClient): Promise<void> {
+  const service = 'service.plugin';
   const template = { spec: { nodeSelector: { 'example.com/none': 'such' } } };
   const names = Array.from({ length: count }, (_, index) => `daemon-${index}`);
   const createNext = async (): Promise<void> => {
     for (let name = names.pop(); name !== undefined; name = names.pop())
-      await kube.create(clariveDaemons, daemon(name, { template }));
+      await kube.create(clariveDaemons, daemon(name, { service, template }));
   };
   await Promise.all(Array.from({ length: atOnce }, createNext));
 }

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { helm } from '../../../charts/suite/helm.ts';
 import type { KubeClient } from '../../../test/support/kube-client.ts';
+import { waitFor } from '../../host/wait-for.ts';
 import { judge, secondsSince } from '../figures.ts';
 import { restartsOf, untilLeader, untilReady } from '../operator-pods.ts';
 import {
@@ -33,6 +34,7 @@ suite('an operator of one namespace', () => {
   test('is installed by an administrator of that namespace and has seven daemons Active within a minute', async (t) => {
     const startedAtMs = performance.now();
     await install('clarive-operator-crds', 'clarive-operator-crds', systemNamespace);
+    await waitFor(isClariveServed, { what: 'the API server to serve the CRDs', timeoutMs: 30_000 });
     await grantInstallation();
     const asInstaller = ['--kube-as-user=installer'];
     const scope = `watchNamespaces={${daemonNamespace}},crds.enabled=false,rbac.userRoles=false`;
@@ -69,6 +71,12 @@ suite('an operator of one namespace', () => {
     assert.match(output, /Phase: +Succeeded/);
   });
 });
+
+/** kubectl grants rights on what the API server's discovery shows, which comes a moment after a CRD. */
+async function isClariveServed(): Promise<boolean> {
+  const served = await kubectl('api-resources', '--api-group=clarive.com', '--output=name');
+  return ['clarivedaemons', 'clarivedispatchers'].every((plural) => served.includes(plural));
+}
 
 /** What docs/install.md asks for somebody who may install the operator into one namespace. */
 async function grantInstallation(): Promise<void> {
