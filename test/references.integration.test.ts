@@ -109,6 +109,7 @@ test('a change of content replaces the pod once, and only of daemons that name i
     await operator.start();
     await kube.patch(configMaps, 'other', { data: { A: '2' } });
     await untilRevision(kube, 'two', 2);
+    await operator.stop(); // so that it has logged what it was told of
     const log = await operator.log();
     const restarts = log.split('\n').filter((line) => line.includes('Deployment restarted'));
     const daemons = restarts.map((line) => (JSON.parse(line) as { daemon: string }).daemon.split('/')[1]);
